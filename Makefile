@@ -1,0 +1,50 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ADDR ?= 127.0.0.1:13456
+
+.PHONY: run test lint format bench services lock clean
+
+run: $(VENV)/run.stamp
+	$(BIN)/python manage.py quickstart
+	$(BIN)/python manage.py runserver $(ADDR)
+
+test: $(VENV)/dev.stamp lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python tests/tree_rules.py
+	$(BIN)/lint-imports
+	$(BIN)/python tests/with_settings.py mypy ccmsite providers proxy
+	$(BIN)/python tests/with_settings.py manage.py makemigrations --check --dry-run
+	$(BIN)/djade --target-version 5.2 $$(git ls-files 'templates/*.html')
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/run.stamp
+	$(BIN)/python tests/bench/run.py
+
+services:
+	bash .ci/services
+
+lock:
+	uv pip compile --universal --generate-hashes --no-header --no-emit-index-url pyproject.toml -o requirements.lock
+	uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --extra dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock | $(VENV)/bin/python
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@

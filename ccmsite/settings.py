@@ -1,0 +1,159 @@
+"""Settings. Everything an operator may change comes from the environment (see docs/configuration.md)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ccmsite import environment
+from ccmsite.environment import BASE_DIR, env
+from ccmsite.logs import logging_config
+
+environment.load()
+
+CCM_COMPLAINTS: list[str] = []
+"""What is wrong with the environment; the system checks turn each into an error with a hint."""
+
+
+def _noted(result: tuple[Any, str]) -> Any:
+    value, complaint = result
+    if complaint:
+        CCM_COMPLAINTS.append(complaint)
+    return value
+
+
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = os.environ.get("SECRET_KEY", "")
+ALLOWED_HOSTS = [host.strip() for host in env.list("ALLOWED_HOSTS", default=[]) if host.strip()] or [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+]
+CSRF_TRUSTED_ORIGINS = [origin.strip() for origin in env.list("CSRF_TRUSTED_ORIGINS", default=[]) if origin.strip()]
+
+CCM_FIELD_KEYS = [key.strip() for key in os.environ.get("CCM_FIELD_KEYS", "").split(",") if key.strip()]
+CCM_HTTPS = env.bool("CCM_HTTPS", False)
+CCM_REQUIRE_CLIENT_KEY = _noted(environment.choice("CCM_REQUIRE_CLIENT_KEY", ("auto", "always", "never"), "auto"))
+CCM_MAX_BODY_MB = _noted(environment.number("CCM_MAX_BODY_MB", 64))
+CCM_MAX_BODY_BYTES = int(CCM_MAX_BODY_MB * 1024 * 1024)
+CCM_LOG_LEVEL = _noted(
+    environment.choice("CCM_LOG_LEVEL", ("debug", "info", "warning", "error", "critical"), "info")
+).upper()
+CCM_LOG_FORMAT = _noted(environment.choice("CCM_LOG_FORMAT", ("console", "json"), "console"))
+CCM_METRICS_TOKEN = os.environ.get("CCM_METRICS_TOKEN", "")
+CCM_RUN_DIR = BASE_DIR / "run"
+REDIS_URL = os.environ.get("REDIS_URL", "")
+
+INSTALLED_APPS = [
+    "daphne",
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.simple_history",
+    "simple_history",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "ccmsite",
+    "providers",
+    "proxy",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+ROOT_URLCONF = "ccmsite.urls"
+ASGI_APPLICATION = "ccmsite.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+_DATABASE_URL = environment.anchored_database_url(os.environ.get("DATABASE_URL", "") or "sqlite:///db.sqlite3")
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(_DATABASE_URL)}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # One writer at a time is SQLite's nature: wait for it, and take the lock when a transaction opens.
+    DATABASES["default"]["OPTIONS"] = {
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=20000",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+    }
+else:
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": (
+        {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+        if REDIS_URL
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    )
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = os.environ.get("TIME_ZONE", "") or "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+SERVESTATIC_USE_FINDERS = True
+"""Static files are served from the packages themselves: no collectstatic before the first run."""
+
+# Coding agents send conversations, not forms: the cap is CCM_MAX_BODY_MB, enforced before Django sees the body.
+DATA_UPLOAD_MAX_MEMORY_SIZE = CCM_MAX_BODY_BYTES
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_SAVE_EVERY_REQUEST = False
+CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CCM_HTTPS
+CSRF_COOKIE_SECURE = CCM_HTTPS
+SECURE_SSL_REDIRECT = CCM_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if CCM_HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CCM_HTTPS else None
+
+LOGGING = logging_config(CCM_LOG_LEVEL, CCM_LOG_FORMAT)
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "CCM",
+    "SITE_HEADER": "CCM",
+    "SITE_SUBHEADER": "Coding-agent proxy",
+    "SITE_URL": None,
+    "SITE_SYMBOL": "alt_route",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}

@@ -1,0 +1,107 @@
+"""Providers and the credentials that open them."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+from providers import vault
+from providers.presets import PRESETS, Preset
+from providers.validators import validate_base_url, validate_headers, validate_name, validate_names
+
+
+def preset_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The presets for a form, grouped."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for preset in PRESETS.values():
+        groups.setdefault(preset.group, []).append((preset.name, preset.label))
+    return list(groups.items())
+
+
+class Provider(models.Model):
+    """One upstream account: a preset, where it lives and the credentials that open it."""
+
+    name = models.CharField(
+        max_length=100, unique=True, validators=[validate_name],
+        help_text="What you call it: shown in the history, used in <code>X-Provider</code> and in imported files.",
+    )  # fmt: skip
+    preset = models.CharField(
+        max_length=40, choices=preset_choices,
+        help_text="The vendor. It decides the wire format, the usual address and how the key is sent.",
+    )  # fmt: skip
+    base_url = models.CharField(
+        "base URL", max_length=500, blank=True, validators=[validate_base_url],
+        help_text="Leave empty for the vendor's own address. Ends before /v1/messages or /chat/completions.",
+    )  # fmt: skip
+    enabled = models.BooleanField(default=True, help_text="A disabled provider is skipped by every mapping.")
+    headers = models.JSONField(
+        "extra headers", default=dict, blank=True, validators=[validate_headers],
+        help_text='Sent with every request, as a JSON object: <code>{"X-Title": "my proxy"}</code>. Not for keys.',
+    )  # fmt: skip
+    project_id = models.CharField("project ID", max_length=200, blank=True, help_text="For Google clouds only.")
+    location = models.CharField(max_length=100, blank=True, help_text="For Google clouds only.")
+    models_offered = models.JSONField(
+        "models offered", default=list, blank=True, validators=[validate_names],
+        help_text='Names this provider also answers to directly, as a JSON list: <code>["glm-4.6"]</code>.',
+    )  # fmt: skip
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    history = HistoricalRecords(excluded_fields=["updated_at"])
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """A preset without an address of its own needs one here."""
+        preset = self.preset_row
+        if preset is not None and not preset.base_url and not self.base_url:
+            raise ValidationError({"base_url": f"{preset.label} has no address of its own: enter the base URL."})
+
+    @property
+    def preset_row(self) -> Preset | None:
+        """The preset's row, or None when the table no longer has it."""
+        return PRESETS.get(self.preset)
+
+    @property
+    def effective_base_url(self) -> str:
+        """Where requests go: the base URL of this row, else the preset's; no trailing slash."""
+        preset = self.preset_row
+        return (self.base_url or (preset.base_url if preset else "")).rstrip("/")
+
+
+class Credential(models.Model):
+    """A secret that opens a provider. It goes in and never comes out: pages show its last four characters."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="credentials")
+    label = models.CharField(max_length=100, default="API key", help_text="To tell several keys apart.")
+    enabled = models.BooleanField(default=True)
+    sealed = models.TextField(editable=False)
+    binding = models.CharField(max_length=32, editable=False, unique=True, default=vault.new_binding)
+    last4 = models.CharField("ends in", max_length=4, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField("last set", auto_now=True)
+    history = HistoricalRecords(excluded_fields=["sealed", "binding", "updated_at"])
+
+    class Meta:
+        ordering = ("provider", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.label} (…{self.last4})" if self.last4 else self.label
+
+    @property
+    def place(self) -> str:
+        """What the sealed text is bound to: this row and the provider whose address the key may travel to."""
+        return f"credential:secret:{self.provider_id}:{self.binding}"
+
+    def set_secret(self, secret: str) -> None:
+        """Seal `secret` into this row, whose provider must be saved already. Raises vault.VaultError; saves nothing."""
+        self.sealed = vault.seal(secret, self.place)
+        self.last4 = secret[-4:] if len(secret) >= 12 else ""
+
+    def reveal(self) -> str:
+        """The secret. Raises vault.VaultError when it cannot be unsealed."""
+        return vault.unseal(self.sealed, self.place)

@@ -1,0 +1,1 @@
+"""What we speak to upstreams: one module or package per wire format, none knowing another."""

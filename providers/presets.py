@@ -1,0 +1,122 @@
+"""The vendors: who speaks which wire format, where, and how it is signed in to.
+
+A vendor is a row. To add one, add a row; nothing else in the tree knows vendors by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+WireFormat = Literal["anthropic_messages", "openai_chat"]
+AuthStyle = Literal["x-api-key", "bearer", "none"]
+SystemRole = Literal["system", "developer", "user"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """Where a server departs from its wire format's reference.
+
+    `max_tokens_key`: the name it takes the output limit under. `stream_usage`: takes
+    `stream_options.include_usage`. `inline_system`: the role a mid-conversation system
+    message gets ("user" wraps it in a `<system-reminder>`). `reasoning_replay`: wants
+    `reasoning_content` of earlier assistant turns back. `reasoning_effort`,
+    `parallel_tool_calls`, `top_k`, `json_schema`, `images`, `pdf`: takes that parameter or
+    block. `counts_tokens`: has `/v1/messages/count_tokens`.
+    """
+
+    max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    stream_usage: bool = True
+    inline_system: SystemRole = "user"
+    reasoning_replay: bool = False
+    reasoning_effort: bool = False
+    parallel_tool_calls: bool = True
+    top_k: bool = False
+    json_schema: bool = True
+    images: bool = True
+    pdf: bool = False
+    counts_tokens: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One vendor. `base_url` ends before the format's own path and has no trailing slash."""
+
+    name: str
+    label: str
+    wire_format: WireFormat
+    base_url: str
+    auth: AuthStyle
+    env_key: str = ""
+    """The environment variable that by custom holds this vendor's API key."""
+    headers: tuple[tuple[str, str], ...] = ()
+    quirks: Quirks = Quirks()
+    suggested_model: str = ""
+    """A model name to show as an example in forms."""
+    group: str = "Hosted"
+
+
+ECHO_URL = "echo://local"
+
+_CHAT = Quirks()
+_OPENAI = Quirks(max_tokens_key="max_completion_tokens", inline_system="developer", reasoning_effort=True, pdf=True)
+
+_ROWS = (
+    Preset(
+        "anthropic", "Anthropic", "anthropic_messages", "https://api.anthropic.com", "x-api-key",
+        "ANTHROPIC_API_KEY", quirks=Quirks(counts_tokens=True), suggested_model="claude-sonnet-5-5",
+    ),
+    Preset(
+        "z.ai", "Z.ai (GLM)", "anthropic_messages", "https://api.z.ai/api/anthropic", "x-api-key",
+        "ZAI_API_KEY", suggested_model="glm-4.6",
+    ),
+    Preset(
+        "minimax", "MiniMax", "anthropic_messages", "https://api.minimax.io/anthropic", "x-api-key",
+        "MINIMAX_API_KEY", suggested_model="MiniMax-M2",
+    ),
+    Preset("zenmux", "ZenMux", "anthropic_messages", "https://zenmux.ai/api/anthropic", "x-api-key", "ZENMUX_API_KEY"),
+    Preset(
+        "kimi-coding", "Kimi for Coding", "anthropic_messages", "https://api.kimi.com/coding", "x-api-key",
+        "KIMI_API_KEY", suggested_model="kimi-for-coding",
+    ),
+    Preset(
+        "openai", "OpenAI", "openai_chat", "https://api.openai.com/v1", "bearer",
+        "OPENAI_API_KEY", quirks=_OPENAI, suggested_model="gpt-5.2",
+    ),
+    Preset(
+        "openrouter", "OpenRouter", "openai_chat", "https://openrouter.ai/api/v1", "bearer",
+        "OPENROUTER_API_KEY", quirks=Quirks(pdf=True), suggested_model="z-ai/glm-4.6",
+    ),
+    Preset("groq", "Groq", "openai_chat", "https://api.groq.com/openai/v1", "bearer", "GROQ_API_KEY", quirks=_CHAT),
+    Preset("together", "Together AI", "openai_chat", "https://api.together.xyz/v1", "bearer", "TOGETHER_API_KEY"),
+    Preset(
+        "fireworks", "Fireworks AI", "openai_chat", "https://api.fireworks.ai/inference/v1", "bearer",
+        "FIREWORKS_API_KEY",
+    ),
+    Preset(
+        "deepinfra", "DeepInfra", "openai_chat", "https://api.deepinfra.com/v1/openai", "bearer",
+        "DEEPINFRA_API_KEY",
+    ),
+    Preset("cerebras", "Cerebras", "openai_chat", "https://api.cerebras.ai/v1", "bearer", "CEREBRAS_API_KEY"),
+    Preset(
+        "moonshot", "Moonshot AI", "openai_chat", "https://api.moonshot.cn/v1", "bearer",
+        "MOONSHOT_API_KEY", quirks=Quirks(reasoning_replay=True), suggested_model="kimi-k2-thinking",
+    ),
+    Preset("nebius", "Nebius", "openai_chat", "https://api.studio.nebius.ai/v1", "bearer", "NEBIUS_API_KEY"),
+    Preset("novita", "Novita AI", "openai_chat", "https://api.novita.ai/v3/openai", "bearer", "NOVITA_API_KEY"),
+    Preset("baseten", "Baseten", "openai_chat", "https://inference.baseten.co/v1", "bearer", "BASETEN_API_KEY"),
+    Preset(
+        "anthropic-compatible", "Any Anthropic-compatible server", "anthropic_messages", "", "x-api-key",
+        group="Bring your own",
+    ),
+    Preset(
+        "openai-compatible", "Any OpenAI-compatible server", "openai_chat", "", "bearer",
+        group="Bring your own",
+    ),
+    Preset(
+        "echo", "Echo (answers locally, no account)", "anthropic_messages", ECHO_URL, "none",
+        quirks=Quirks(counts_tokens=True), suggested_model="echo", group="Built in",
+    ),
+)  # fmt: skip
+
+PRESETS: dict[str, Preset] = {row.name: row for row in _ROWS}

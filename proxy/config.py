@@ -1,0 +1,108 @@
+"""The whole configuration of one moment, frozen. A request keeps the snapshot it started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
+
+from providers.targets import Target, Timeouts
+from proxy.patterns import Pattern
+
+RequestKind = Literal["", "title", "compaction", "count"]
+Effort = Literal["low", "medium", "high", "xhigh", "max", "off"]
+
+EFFORT_ORDER: Mapping[str, int] = MappingProxyType({"low": 1, "medium": 2, "high": 3, "xhigh": 4, "max": 5})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """A logical model and its targets in priority order (enabled ones only)."""
+
+    name: str
+    targets: tuple[Target, ...]
+    description: str = ""
+    created: int = 0
+    """Unix seconds, for model lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleConfig:
+    """A routing rule with its patterns compiled. A condition that is None or empty does not matter."""
+
+    name: str
+    model: str
+    model_pattern: Pattern | None = None
+    prompt_pattern: Pattern | None = None
+    has_image: bool | None = None
+    min_input_tokens: int | None = None
+    header_name: str = ""
+    header_equals: str = ""
+    header_pattern: Pattern | None = None
+    request_kind: RequestKind = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RouterConfig:
+    """The router's settings; a route that is empty is off."""
+
+    default: str = ""
+    background: str = ""
+    think: str = ""
+    websearch: str = ""
+    auto_map: Pattern | None = None
+    auto_map_known: bool = False
+    background_pattern: Pattern | None = None
+    think_min_effort: Effort = "xhigh"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """A provider as routing needs it: a target for any model name, and the names it answers to directly."""
+
+    name: str
+    template: Target
+    """A target whose `actual_model` is empty: `dataclasses.replace` it with a name."""
+    models_offered: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyConfig:
+    """A client key as the gate needs it."""
+
+    name: str
+    digest: str
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureConfig:
+    """Which request bodies the history keeps, and how much of each."""
+
+    bodies: Literal["off", "errors", "all"] = "off"
+    max_bytes: int = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSnapshot:
+    """Everything the hot path reads. Swapped whole, never changed."""
+
+    revision: int = 0
+    models: Mapping[str, ModelConfig] = field(default_factory=dict)
+    models_folded: Mapping[str, ModelConfig] = field(default_factory=dict)
+    """The same models under their case-folded names."""
+    providers: Mapping[str, ProviderConfig] = field(default_factory=dict)
+    router: RouterConfig = RouterConfig()
+    rules: tuple[RuleConfig, ...] = ()
+    keys: Mapping[str, KeyConfig] = field(default_factory=dict)
+    """Client keys by the SHA-256 of the whole key."""
+    timeouts: Timeouts = Timeouts()
+    capture: CaptureConfig = CaptureConfig()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Every secret in use, for the scrubber."""
+
+    def model(self, name: str) -> ModelConfig | None:
+        """The logical model of that name: exactly, else without regard to case."""
+        return self.models.get(name) or self.models_folded.get(name.casefold())

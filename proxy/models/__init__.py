@@ -1,0 +1,18 @@
+"""The proxy's tables: one noun a module."""
+
+from proxy.models.client_key import ClientKey
+from proxy.models.history import AttemptLog, RequestLog
+from proxy.models.logical_model import LogicalModel, ModelMapping
+from proxy.models.revision import ConfigRevision
+from proxy.models.routing import RouterSettings, RoutingRule
+
+__all__ = [
+    "AttemptLog",
+    "ClientKey",
+    "ConfigRevision",
+    "LogicalModel",
+    "ModelMapping",
+    "RequestLog",
+    "RouterSettings",
+    "RoutingRule",
+]

@@ -1,0 +1,75 @@
+"""The request history: one row per proxied request, one per upstream call. Written by the logbook only."""
+
+from __future__ import annotations
+
+from django.db import models
+
+STATUS_CHOICES = (("ok", "ok"), ("error", "error"), ("client_gone", "client gone"), ("interrupted", "interrupted"))
+
+
+class RequestLog(models.Model):
+    """What became of one request. Names are copied, not linked: history outlives configuration."""
+
+    time = models.DateTimeField(db_index=True)
+    request_id = models.CharField("request ID", max_length=40, unique=True)
+    session_id = models.CharField("session", max_length=100, blank=True, db_index=True)
+    agent_id = models.CharField("agent", max_length=100, blank=True)
+    client_key = models.CharField(max_length=100, blank=True)
+    inbound_format = models.CharField(max_length=30)
+    operation = models.CharField(max_length=20, default="messages")
+    requested_model = models.CharField(max_length=200, blank=True)
+    logical_model = models.CharField(max_length=200, blank=True)
+    provider = models.CharField(max_length=100, blank=True)
+    actual_model = models.CharField(max_length=200, blank=True)
+    route = models.CharField(max_length=20, blank=True)
+    why = models.CharField(max_length=1000, blank=True)
+    stream = models.BooleanField(default=False)
+    status = models.PositiveSmallIntegerField("HTTP status", default=0)
+    outcome = models.CharField(max_length=20, choices=STATUS_CHOICES)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    input_tokens = models.PositiveBigIntegerField("tokens in", default=0)
+    output_tokens = models.PositiveBigIntegerField("tokens out", default=0)
+    cache_read_tokens = models.PositiveBigIntegerField("cache read", default=0)
+    cache_write_tokens = models.PositiveBigIntegerField("cache write", default=0)
+    cost_usd = models.DecimalField("cost (USD)", max_digits=14, decimal_places=8, null=True, blank=True)
+    first_content_ms = models.PositiveIntegerField("first content (ms)", null=True, blank=True)
+    duration_ms = models.PositiveIntegerField("duration (ms)", default=0)
+    stop_reason = models.CharField(max_length=40, blank=True)
+    error = models.CharField(max_length=1000, blank=True)
+    body = models.BinaryField("request body (zlib)", null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = "request"
+        verbose_name_plural = "request history"
+        indexes = (
+            models.Index(fields=["outcome", "-id"], name="requestlog_outcome"),
+            models.Index(fields=["provider", "-id"], name="requestlog_provider"),
+            models.Index(fields=["logical_model", "-id"], name="requestlog_model"),
+        )
+
+    def __str__(self) -> str:
+        return self.request_id
+
+
+class AttemptLog(models.Model):
+    """One upstream call: whom, how it ended, how long it took."""
+
+    request = models.ForeignKey(RequestLog, on_delete=models.CASCADE, related_name="attempt_rows")
+    number = models.PositiveSmallIntegerField()
+    provider = models.CharField(max_length=100)
+    actual_model = models.CharField(max_length=200)
+    outcome = models.CharField(max_length=20, help_text="ok, or the kind of failure")
+    status = models.PositiveSmallIntegerField("HTTP status", default=0)
+    upstream_request_id = models.CharField("upstream request ID", max_length=100, blank=True)
+    message = models.CharField(max_length=600, blank=True)
+    started_ms = models.PositiveIntegerField("started after (ms)", default=0)
+    first_content_ms = models.PositiveIntegerField("first content (ms)", null=True, blank=True)
+    duration_ms = models.PositiveIntegerField("duration (ms)", default=0)
+
+    class Meta:
+        ordering = ("request", "number")
+        verbose_name = "attempt"
+
+    def __str__(self) -> str:
+        return f"{self.number}. {self.provider}/{self.actual_model}: {self.outcome}"

@@ -1,0 +1,49 @@
+"""Regexes from users: RE2, linear in time whatever the pattern; compiled once, when saved or loaded."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+import re2
+
+MAX_PATTERN = 512
+MAX_HAYSTACK = 20_000
+"""Characters of a text that a pattern is searched in."""
+
+
+class BadPattern(ValueError):
+    """A pattern that RE2 cannot compile; the message names it and says why."""
+
+
+class Pattern(Protocol):
+    """What a compiled pattern can do."""
+
+    def search(self, text: str) -> object | None:
+        """A match anywhere in `text`, or None."""
+        ...
+
+
+def _quiet_options() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    return options
+
+
+_OPTIONS = _quiet_options()
+
+
+def compile_pattern(text: str) -> Pattern:
+    """Compile a user's regex. Raises BadPattern."""
+    if len(text) > MAX_PATTERN:
+        raise BadPattern(f"the pattern is longer than {MAX_PATTERN} characters")
+    try:
+        return cast(Pattern, re2.compile(text, _OPTIONS))
+    except re2.error as error:
+        reason = error.args[0] if error.args else error
+        words = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise BadPattern(f"{text!r} is not a valid pattern (RE2): {words}") from error
+
+
+def matches(pattern: Pattern | None, text: str) -> bool:
+    """True when there is a pattern and it is found in the first part of `text`."""
+    return pattern is not None and pattern.search(text[:MAX_HAYSTACK]) is not None
