@@ -36,6 +36,8 @@ def compile_pattern(text: str) -> Pattern:
     """Compile a user's regex. Raises BadPattern."""
     if len(text) > MAX_PATTERN:
         raise BadPattern(f"the pattern is longer than {MAX_PATTERN} characters")
+    if _encodable(text) != text:
+        raise BadPattern(f"{text!r} is not a valid pattern: it holds half a surrogate pair")
     try:
         return cast(Pattern, re2.compile(text, _OPTIONS))
     except re2.error as error:
@@ -46,4 +48,9 @@ def compile_pattern(text: str) -> Pattern:
 
 def matches(pattern: Pattern | None, text: str) -> bool:
     """True when there is a pattern and it is found in the first part of `text`."""
-    return pattern is not None and pattern.search(text[:MAX_HAYSTACK]) is not None
+    return pattern is not None and pattern.search(_encodable(text[:MAX_HAYSTACK])) is not None
+
+
+def _encodable(text: str) -> str:
+    """The text with each lone surrogate, legal in JSON but not in UTF-8, made a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
