@@ -8,3 +8,9 @@ class SiteConfig(AppConfig):
 
     name = "ccmsite"
     verbose_name = "Site"
+
+    def ready(self) -> None:
+        """Have the checks run with every command."""
+        from ccmsite.checks import register_checks
+
+        register_checks()

@@ -1,0 +1,299 @@
+"""Configuration text → values. Pure: the environment comes in as a mapping, nothing is looked up."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from providers.presets import PRESETS
+from proxy.configfile.expansion import UnsetVariable, expand
+from proxy.configfile.findings import Findings, Place
+from proxy.configfile.tables import Table
+from proxy.configfile.values import (
+    FIRST_LABEL,
+    IMPORTED_KEY,
+    ROUTER,
+    ROUTES,
+    ClientKeyValues,
+    CredentialValues,
+    Key,
+    MappingValues,
+    ModelValues,
+    ProviderValues,
+    RouterValues,
+    RuleValues,
+    Value,
+    client_key_key,
+    credential_keys,
+    model_key,
+    plain_base_url,
+    provider_key,
+    rule_key,
+)
+
+PLACEHOLDER = "placeholder-model"
+"""The route that Claude Code Mux writes into a fresh file and that names no model."""
+
+_SERVER_NOTES = {
+    "port": "give the address to `manage.py serve ADDR:PORT`",
+    "host": "give the address to `manage.py serve ADDR:PORT`",
+    "log_level": "set the environment variable CCM_LOG_LEVEL",
+    "timeouts": "set connect_timeout_s and total_timeout_s under [router]",
+}
+_SECRET = re.compile(r"^[\x21-\x7e]+$")
+_DEFAULTS = RouterValues()
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """What a file says, where it says it, and what is wrong with it."""
+
+    values: Mapping[Key, Value]
+    places: Mapping[Key, Place]
+    findings: Findings
+
+
+class _Reader:
+    def __init__(self, environ: Mapping[str, str], findings: Findings) -> None:
+        self.environ = environ
+        self.findings = findings
+        self.values: dict[Key, Value] = {}
+        self.places: dict[Key, Place] = {}
+
+    def keep(self, key: Key, value: Value, table: Table, same: Callable[[str], str] = str) -> None:
+        """Keep a value; a second one of that name is a finding, and the first stays."""
+        kind, *names = key
+        rivals = [other for other in self.values if other[0] == kind]
+        if any([same(name) for name in other[1:]] == [same(name) for name in names] for other in rivals):
+            table.error("name", f"another {kind} of the file has the name {names[0]!r} already")
+            return
+        self.values[key] = value
+        self.places[key] = table.place
+
+    def expanded(self, table: Table, key: str, text: str, lenient: bool = False) -> str:
+        """`text` with variables replaced; empty, with a finding (a note if `lenient`), when one is unset."""
+        try:
+            return expand(text, self.environ)
+        except UnsetVariable as error:
+            report = self.findings.note if lenient else self.findings.error
+            report(table.place, str(error), key)
+            return ""
+
+    def secret(self, table: Table, key: str, lenient: bool = False) -> str:
+        """A key: printable, without blanks; empty when it is not given."""
+        written = table.text(key)
+        secret = self.expanded(table, key, written, lenient)
+        if secret and not _SECRET.match(secret):
+            table.error(key, "holds a blank or a character that no key has")
+            return ""
+        return secret
+
+
+def parse(text: str, environ: Mapping[str, str]) -> ParsedFile:
+    """Read a configuration file. Never raises for what the text holds: see `findings`."""
+    findings = Findings(text)
+    reader = _Reader(environ, findings)
+    try:
+        content = tomllib.loads(text)
+    except RecursionError:
+        findings.error(Place((), ""), "the file is nested too deeply")
+        return ParsedFile({}, {}, findings)
+    except ValueError as error:
+        findings.error(Place((), ""), f"this is not TOML: {error}")
+        return ParsedFile({}, {}, findings)
+    root = Table(content, Place((), ""), findings)
+    _read_server(root.table("server"), reader)
+    for table in root.tables("providers"):
+        _read_provider(table, reader)
+    for table in root.tables("models"):
+        _read_model(table, reader)
+    _read_router(root.table("router"), reader)
+    root.finish()
+    return ParsedFile(reader.values, reader.places, findings)
+
+
+def _read_server(table: Table | None, reader: _Reader) -> None:
+    if table is None:
+        return
+    table.text("host")
+    table.integer("port", 0)
+    table.text("log_level")
+    timeouts = table.table("timeouts")
+    if timeouts is not None:
+        timeouts.integer("api_timeout_ms", 0)
+        timeouts.integer("connect_timeout_ms", 0)
+        timeouts.finish()
+    for key, instead in _SERVER_NOTES.items():
+        if table.has(key):
+            reader.findings.note(table.place, f"has no place in the database and was left out; {instead}", key)
+    secret = reader.secret(table, "api_key")
+    if secret:
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        reader.keep(client_key_key(IMPORTED_KEY), ClientKeyValues(IMPORTED_KEY, digest), table)
+        if len(secret) < 20:
+            reader.findings.note(table.place, "is short; a key from `manage.py createclientkey` is safer", "api_key")
+    table.finish()
+
+
+def _read_provider(table: Table, reader: _Reader) -> None:
+    name = table.text("name", required=True)
+    kind = table.text("provider_type", required=True)
+    preset = PRESETS.get(kind)
+    if preset is None and kind:
+        table.error("provider_type", f"{kind!r} is not supported; supported: {', '.join(PRESETS)}")
+    enabled = table.flag("enabled", True)
+    base_url = reader.expanded(table, "base_url", table.text("base_url"), lenient=not enabled)
+    headers = {
+        header: reader.expanded(table, f"headers.{header}", text, lenient=not enabled)
+        for header, text in table.pairs("headers").items()
+    }
+    by_oauth = _signs_in_with_oauth(table)
+    credentials = [] if by_oauth else _read_credentials(table, reader, name, enabled)
+    table.text("api_key")
+    if by_oauth:
+        reader.findings.note(
+            table.place, "signing in with OAuth is not available yet: the provider is imported disabled", "auth_type"
+        )
+    value = ProviderValues(
+        name=name,
+        preset=kind,
+        base_url=plain_base_url(base_url, preset.base_url if preset else ""),
+        enabled=enabled and not by_oauth,
+        headers=tuple(sorted(headers.items())),
+        project_id=table.text("project_id"),
+        location=table.text("location"),
+        models_offered=table.texts("models"),
+    )
+    table.tables("credentials")
+    table.finish()
+    if name:
+        reader.keep(provider_key(name), value, table)
+        for key, credential in credential_keys(credentials).items():
+            # An unset variable of something disabled: the key is mentioned, its secret stays as stored.
+            reader.values.setdefault(key, credential)
+            reader.places.setdefault(key, table.place)
+    if preset and preset.auth != "none" and enabled and not credentials and not by_oauth and not table.has("api_key"):
+        reader.findings.note(table.place, "the file gives no api_key; keys stored already are kept")
+
+
+def _signs_in_with_oauth(table: Table) -> bool:
+    auth = table.text("auth_type", "apikey")
+    oauth_provider = table.text("oauth_provider")
+    if auth not in ("apikey", "api_key", "oauth"):
+        table.error("auth_type", 'must be "apikey" or "oauth"')
+    if auth != "oauth" and oauth_provider and table.text("api_key"):
+        table.findings.note(table.place, "is left out: the api_key is used", "oauth_provider")
+        return False
+    return auth == "oauth" or bool(oauth_provider)
+
+
+def _read_credentials(table: Table, reader: _Reader, provider: str, enabled: bool) -> list[CredentialValues]:
+    credentials = []
+    secret = reader.secret(table, "api_key", lenient=not enabled)
+    if table.text("api_key"):
+        credentials.append(CredentialValues(provider, FIRST_LABEL, secret or None))
+    for row in table.tables("credentials"):
+        label = row.text("label", FIRST_LABEL)
+        on = row.flag("enabled", True)
+        secret = reader.secret(row, "api_key", lenient=not (enabled and on))
+        if not row.text("api_key"):
+            row.error("api_key", "is missing")
+        row.finish()
+        credentials.append(CredentialValues(provider, label, secret or None, on))
+    return credentials
+
+
+def _read_model(table: Table, reader: _Reader) -> None:
+    name = table.text("name", required=True)
+    mappings = [_read_mapping(row, position) for position, row in enumerate(table.tables("mappings"), 1)]
+    value = ModelValues(
+        name=name,
+        description=table.text("description"),
+        enabled=table.flag("enabled", True),
+        mappings=tuple(sorted(mappings, key=lambda mapping: mapping.priority)),
+    )
+    table.finish()
+    if name:
+        reader.keep(model_key(name), value, table, same=str.casefold)
+
+
+def _read_mapping(table: Table, position: int) -> MappingValues:
+    value = MappingValues(
+        priority=table.integer("priority", position),
+        provider=table.text("provider", required=True),
+        actual_model=table.text("actual_model", required=True),
+        enabled=table.flag("enabled", True),
+        context_window=table.optional_integer("context_window"),
+        max_output_tokens=table.optional_integer("max_output_tokens"),
+        drill=table.text("drill"),
+    )
+    table.finish()
+    return value
+
+
+def _read_router(table: Table | None, reader: _Reader) -> None:
+    if table is None:
+        return
+    routes = {route: _route(table, route, reader) for route in ROUTES}
+    value = RouterValues(
+        **routes,
+        auto_map_regex=table.pattern("auto_map_regex", _DEFAULTS.auto_map_regex),
+        auto_map_known=table.flag("auto_map_known", _DEFAULTS.auto_map_known),
+        background_regex=table.pattern("background_regex", _DEFAULTS.background_regex),
+        think_min_effort=table.text("think_min_effort", _DEFAULTS.think_min_effort),
+        connect_timeout_s=table.number("connect_timeout_s", _DEFAULTS.connect_timeout_s),
+        first_content_timeout_s=table.number("first_content_timeout_s", _DEFAULTS.first_content_timeout_s),
+        idle_timeout_s=table.number("idle_timeout_s", _DEFAULTS.idle_timeout_s),
+        total_timeout_s=table.number("total_timeout_s", _DEFAULTS.total_timeout_s),
+        capture_bodies=table.text("capture_bodies", _DEFAULTS.capture_bodies),
+        capture_max_kb=table.integer("capture_max_kb", _DEFAULTS.capture_max_kb),
+        retention_days=table.integer("retention_days", _DEFAULTS.retention_days),
+    )
+    for position, row in enumerate(table.tables("rules"), 1):
+        _read_rule(row, position, reader)
+    table.finish()
+    reader.keep(ROUTER, value, table)
+
+
+def _route(table: Table, route: str, reader: _Reader) -> str:
+    """A route's model. A name that only `providers.models` knows becomes a logical model of that name."""
+    name = table.text(route)
+    known = {key[1].casefold() for key in reader.values if key[0] == "model"}
+    if not name or name.casefold() in known:
+        return name
+    providers = [value for value in reader.values.values() if isinstance(value, ProviderValues)]
+    offering = [provider for provider in providers if name in provider.models_offered]
+    if offering:
+        mappings = tuple(MappingValues(rank, provider.name, name) for rank, provider in enumerate(offering, 1))
+        reader.keep(model_key(name), ModelValues(name, mappings=mappings), table, same=str.casefold)
+        reader.findings.note(table.place, f"a logical model {name!r} is made, as a provider lists that name", route)
+    elif name == PLACEHOLDER:
+        reader.findings.note(
+            table.place, f"{PLACEHOLDER!r} is the placeholder of a fresh file: the route is off", route
+        )
+        return ""
+    return name
+
+
+def _read_rule(table: Table, position: int, reader: _Reader) -> None:
+    name = table.text("name", required=True)
+    texts: dict[str, Any] = {
+        key: table.text(key)
+        for key in ("model_regex", "prompt_regex", "header_name", "header_equals", "header_regex", "request_kind")
+    }
+    value = RuleValues(
+        name=name,
+        order=table.integer("order", position),
+        model=table.text("model", required=True),
+        enabled=table.flag("enabled", True),
+        has_image=table.optional_flag("has_image"),
+        min_input_tokens=table.optional_integer("min_input_tokens"),
+        **texts,
+    )
+    table.finish()
+    if name:
+        reader.keep(rule_key(name), value, table)
