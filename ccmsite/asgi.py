@@ -1,8 +1,17 @@
-"""placeholder replaced below"""
+"""The ASGI entry: proxied paths to the light handler, everything else to Django."""
+
+from __future__ import annotations
 
 import os
+from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccmsite.settings")
+
+from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
-application = get_asgi_application()
+django_app = get_asgi_application()  # the apps must be loaded before our own modules are
+
+from ccmsite.light import App, LightHandler, refuse_websocket  # noqa: E402
+
+application = ProtocolTypeRouter({"http": LightHandler(cast(App, django_app)), "websocket": refuse_websocket})

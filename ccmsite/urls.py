@@ -1,12 +1,13 @@
-"""The URLs that Django's own handler serves: the admin, and what the light handler also knows."""
+"""Every URL: the proxy's, the admin, and the front door that leads to it."""
 
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
+    path("", include("proxy.urls")),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/")),
 ]

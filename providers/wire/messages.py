@@ -49,6 +49,8 @@ class MessagesRequest:
     operation: Operation = "messages"
     headers: Mapping[str, str] = field(default_factory=dict)
     """The client's headers that an upstream of the same format should see, lower-case names."""
+    beta: bool = False
+    """The client called with `?beta=true`."""
 
     def value(self, key: str) -> Any:
         """A top-level member, parsed; None when absent. Raises MalformedJson."""

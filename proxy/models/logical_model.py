@@ -59,7 +59,7 @@ class ModelMapping(models.Model):
     )  # fmt: skip
     drill = models.CharField(
         max_length=20, blank=True, validators=[validate_drill],
-        help_text="Echo provider only, fail on purpose: <code>status:529</code>, <code>hang</code>, <code>cut:40</code>.",
+        help_text="Echo only, fail on purpose: <code>status:529</code>, <code>hang</code>, <code>cut:40</code>.",
     )  # fmt: skip
     history = HistoricalRecords()
 

@@ -1,0 +1,137 @@
+"""The one place that makes upstream HTTP calls: one client per event loop, no redirects, no proxy variables.
+
+httpx over the aiohttp transport: httpx's own pool loses slots when requests are
+cancelled (encode/httpcore#1093), and a cancelled request is this service's daily bread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from providers import echo
+from providers.errors import Failure, FailureKind, UpstreamFailure
+from providers.presets import ECHO_URL
+from providers.targets import Timeouts, UpstreamRequest
+
+_KEEPALIVE_S = 60.0
+_clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = weakref.WeakKeyDictionary()
+
+TRANSPORT_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, OSError, ValueError)
+"""Everything a broken network or address raises; ValueError covers what URL and header builders refuse."""
+
+
+class UpstreamResponse(Protocol):
+    """An upstream's answer: status and headers now, the body as it comes."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Lower-case names."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body's bytes as they arrive. Raises UpstreamFailure when the connection breaks."""
+        ...
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises UpstreamFailure when it is longer than `limit` bytes or breaks off."""
+        ...
+
+
+class _HttpResponse:
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.aiter_raw():
+                yield chunk
+        except TRANSPORT_ERRORS as error:
+            raise UpstreamFailure(_transport_failure(error, "the connection broke off")) from error
+
+    async def read(self, limit: int) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self.chunks():
+            size += len(chunk)
+            if size > limit:
+                raise UpstreamFailure(Failure(FailureKind.GARBLED, f"the answer exceeds {limit} bytes", self.status))
+            parts.append(chunk)
+        return b"".join(parts)
+
+
+@asynccontextmanager
+async def send(request: UpstreamRequest, timeouts: Timeouts) -> AsyncIterator[UpstreamResponse]:
+    """Make the call; the connection is released, or cut when unfinished, on leaving the block.
+
+    Raises UpstreamFailure (unreachable, timed_out) when no answer begins.
+    """
+    if request.url.startswith(ECHO_URL):
+        yield await echo.answer(request)
+        return
+    response = await _open(request, timeouts)
+    try:
+        yield _HttpResponse(response)
+    finally:
+        await response.aclose()
+
+
+async def _open(request: UpstreamRequest, timeouts: Timeouts) -> httpx.Response:
+    # aiohttp's "connect" (httpx: pool) covers name lookup, TCP and TLS together.
+    limits = {"connect": timeouts.connect, "pool": timeouts.connect, "read": None, "write": 60.0}
+    try:
+        outgoing = httpx.Request(
+            request.method, request.url, headers=dict(request.headers), content=request.body,
+            extensions={"timeout": limits},
+        )  # fmt: skip
+        return await _client().send(outgoing, stream=True)
+    except TRANSPORT_ERRORS as error:
+        raise UpstreamFailure(_transport_failure(error, "no connection")) from error
+
+
+def _transport_failure(error: BaseException, what: str) -> Failure:
+    cause = error.__cause__ or error
+    if isinstance(cause, asyncio.TimeoutError | aiohttp.ServerTimeoutError):
+        return Failure(FailureKind.TIMED_OUT, f"{what}: timed out")
+    if isinstance(cause, aiohttp.ClientConnectorDNSError):
+        return Failure(FailureKind.UNREACHABLE, f"{what}: the host name does not resolve")
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+        return Failure(FailureKind.UNREACHABLE, f"{what}: the TLS certificate or handshake failed")
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return Failure(FailureKind.UNREACHABLE, f"{what}: {cause.os_error.strerror or 'connection failed'}")
+    if isinstance(cause, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError | ConnectionResetError):
+        return Failure(FailureKind.UNREACHABLE, f"{what}: the upstream closed the connection")
+    # Only the class is told: such texts may quote an address or a header.
+    return Failure(FailureKind.UNREACHABLE, f"{what}: {type(cause).__name__}")
+
+
+def _client() -> httpx.AsyncClient:
+    loop = asyncio.get_running_loop()
+    client = _clients.get(loop)
+    if client is None:
+        transport = AiohttpTransport(client=_session)
+        client = httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False, timeout=None)  # noqa: S113 (each request carries its own limits)
+        _clients[loop] = client
+    return client
+
+
+def _session() -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S, ttl_dns_cache=30)
+    return aiohttp.ClientSession(
+        connector=connector, trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+    )
+
+
+async def close() -> None:
+    """Close this loop's client."""
+    client = _clients.pop(asyncio.get_running_loop(), None)
+    if client is not None:
+        await client.aclose()

@@ -1,0 +1,118 @@
+"""The echo provider: answers locally in Anthropic's dialect, so the whole pipeline can be tried without an account.
+
+It streams, counts tokens, calls a tool when asked to ("call NAME") and fails on purpose
+when its mapping carries a drill: `status:529`, `hang`, `cut:40`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+from providers.errors import Failure, FailureKind, UpstreamFailure
+from providers.targets import UpstreamRequest
+from providers.wire.messages import MessagesEvent
+from providers.wire.spans import dumps, loads
+
+DRILL_HEADER = "x-ccm-drill"
+_PIECE = 24
+
+
+class EchoResponse:
+    """What the echo provider answers; looks like any upstream's answer."""
+
+    def __init__(self, status: int, pieces: Iterator[bytes], content_type: str, hang: bool = False) -> None:
+        self.status = status
+        self.headers: Mapping[str, str] = {"content-type": content_type, "request-id": "echo"}
+        self._pieces = pieces
+        self._hang = hang
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The answer, piece by piece."""
+        if self._hang:
+            await asyncio.Event().wait()
+        for piece in self._pieces:
+            yield piece
+            await asyncio.sleep(0)
+
+    async def read(self, limit: int) -> bytes:
+        """The whole answer."""
+        return b"".join([chunk async for chunk in self.chunks()])[:limit]
+
+
+async def answer(request: UpstreamRequest) -> EchoResponse:
+    """Answer one request, or fail as its drill says."""
+    body = loads(request.body)
+    kind, _, amount = request.headers.get(DRILL_HEADER, "").partition(":")
+    if kind == "status":
+        failure = {"type": "error", "error": {"type": "api_error", "message": f"drill: status {amount}"}}
+        return EchoResponse(int(amount), iter([dumps(failure)]), "application/json")
+    cut = int(amount) if kind == "cut" else None
+    if "/count_tokens" in request.url:
+        return EchoResponse(200, iter([dumps({"input_tokens": len(request.body) // 4})]), "application/json")
+    content, stop = _content(body)
+    usage = {"input_tokens": len(request.body) // 4, "output_tokens": sum(len(str(b)) for b in content) // 4}
+    if body.get("stream") is True:
+        pieces = _stream(str(body.get("model")), content, stop, usage, cut)
+        return EchoResponse(200, pieces, "text/event-stream", hang=kind == "hang")
+    message = {**_message(str(body.get("model")), usage), "content": content, "stop_reason": stop}
+    whole = dumps(message)
+    return EchoResponse(200, iter([whole if cut is None else whole[:cut]]), "application/json", hang=kind == "hang")
+
+
+def _message(model: str, usage: Mapping[str, int]) -> dict[str, Any]:
+    full = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, **usage}
+    return {
+        "id": f"msg_{secrets.token_hex(12)}", "type": "message", "role": "assistant", "model": model,
+        "content": [], "stop_reason": None, "stop_sequence": None, "usage": full,
+    }  # fmt: skip
+
+
+def _content(body: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    text = _last_text(body)
+    for tool in body.get("tools") or ():
+        if f"call {tool.get('name')}" in text:
+            call = {"type": "tool_use", "id": f"toolu_{secrets.token_hex(12)}", "name": tool["name"], "input": {}}
+            return [call], "tool_use"
+    return [{"type": "text", "text": f"echo: {text or 'hello'}"}], "end_turn"
+
+
+def _last_text(body: Mapping[str, Any]) -> str:
+    for message in reversed(body.get("messages") or ()):
+        content = message.get("content") if isinstance(message, dict) else None
+        if message.get("role") == "user" and isinstance(content, str):
+            return content
+        texts = [b.get("text", "") for b in content or () if isinstance(b, dict) and b.get("type") == "text"]
+        if message.get("role") == "user" and texts:
+            return str(texts[-1])
+    return ""
+
+
+def _stream(
+    model: str, content: list[dict[str, Any]], stop: str, usage: Mapping[str, int], cut: int | None
+) -> Iterator[bytes]:
+    def frame(**payload: Any) -> bytes:
+        return MessagesEvent.of(payload).frame
+
+    yield frame(type="message_start", message=_message(model, {**usage, "output_tokens": 0}))
+    block = content[0]
+    if block["type"] == "tool_use":
+        yield frame(type="content_block_start", index=0, content_block=block)
+    else:
+        yield frame(type="content_block_start", index=0, content_block={"type": "text", "text": ""})
+        for at, piece in _pieces(block["text"]):
+            if cut is not None and at + len(piece) > cut:
+                delta = {"type": "text_delta", "text": piece[: cut - at]}
+                yield frame(type="content_block_delta", index=0, delta=delta) if cut > at else b""
+                raise UpstreamFailure(Failure(FailureKind.UNREACHABLE, f"drill: cut after {cut} characters", 200))
+            yield frame(type="content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
+    yield frame(type="content_block_stop", index=0)
+    yield frame(type="message_delta", delta={"stop_reason": stop, "stop_sequence": None}, usage=usage)
+    yield frame(type="message_stop")
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    for at in range(0, len(text), _PIECE):
+        yield at, text[at : at + _PIECE]

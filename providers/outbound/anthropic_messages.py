@@ -1,0 +1,202 @@
+"""Anthropic Messages as an outbound format: the native path.
+
+The client's bytes go out untouched but for the model, the upstream's come back untouched
+but for the model; the events are read only as far as the log and the commit point need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from providers.errors import Failure, FailureKind, UpstreamFailure, plain_words
+from providers.outbound.retry_after import retry_after_seconds
+from providers.outbound.wordings import too_long_message
+from providers.targets import Target, UpstreamRequest
+from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest, Usage
+from providers.wire.spans import MalformedJson, decode_string, dumps, loads, replace_member, scan_object
+from providers.wire.sse import ServerSentEvent
+
+DEFAULT_VERSION = "2023-06-01"
+
+_BY_TYPE = {
+    "overloaded_error": FailureKind.OVERLOADED,
+    "api_error": FailureKind.OVERLOADED,
+    "rate_limit_error": FailureKind.RATE_LIMITED,
+    "authentication_error": FailureKind.REFUSED_KEY,
+    "permission_error": FailureKind.REFUSED_KEY,
+    "billing_error": FailureKind.QUOTA,
+    "not_found_error": FailureKind.NO_SUCH_MODEL,
+    "request_too_large": FailureKind.TOO_LONG,
+    "timeout_error": FailureKind.TIMED_OUT,
+    "invalid_request_error": FailureKind.REJECTED,
+}
+_BY_STATUS = {
+    401: FailureKind.REFUSED_KEY,
+    402: FailureKind.QUOTA,
+    403: FailureKind.REFUSED_KEY,
+    404: FailureKind.NO_SUCH_MODEL,
+    408: FailureKind.TIMED_OUT,
+    413: FailureKind.TOO_LONG,
+    429: FailureKind.RATE_LIMITED,
+}
+
+
+class AnthropicMessages:
+    """The `Outbound` of Anthropic and of every vendor with an Anthropic-compatible address."""
+
+    def request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest:
+        """The client's body with the target's model name."""
+        return self._call(messages, target, "/messages")
+
+    def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
+        """The same body for the counter, where the vendor has one."""
+        return self._call(messages, target, "/messages/count_tokens") if target.preset.quirks.counts_tokens else None
+
+    def translator(self, messages: MessagesRequest, target: Target) -> Relay:
+        """A relay that gives the stream the model name the client asked for."""
+        return Relay(messages.model)
+
+    def reply(self, body: bytes, messages: MessagesRequest, target: Target) -> MessagesReply:
+        """The upstream's answer with the client's model name. Raises UpstreamFailure."""
+        try:
+            members = scan_object(body)
+        except MalformedJson as error:
+            words = plain_words(body.decode("utf-8", "replace")) if body.strip() else "the answer was empty"
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, words, 200)) from error
+        if members.get("type") == b'"error"' or "error" in members:
+            raise UpstreamFailure(failure_from_error(loads(members.get("error", b"null")), 200))
+        if members.get("type") != b'"message"' or "content" not in members:
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer is no Messages reply", 200))
+        return MessagesReply(
+            replace_member(body, "model", dumps(messages.model)),
+            Usage.from_payload(loads(members.get("usage", b"null"))),
+            decode_string(members.get("stop_reason", b"null")),
+            members["content"].strip(b"[] \r\n\t") != b"",
+        )
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """What an answer other than 2xx means."""
+        return status_failure(status, headers, body)
+
+    def _call(self, messages: MessagesRequest, target: Target, path: str) -> UpstreamRequest:
+        base = target.base_url if target.base_url.endswith("/v1") else target.base_url + "/v1"
+        query = "?beta=true" if messages.beta else ""
+        return UpstreamRequest(
+            "POST", base + path + query, _headers(messages, target), messages.with_model(target.actual_model).body
+        )
+
+
+def _headers(messages: MessagesRequest, target: Target) -> dict[str, str]:
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if messages.stream else "application/json",
+        "accept-encoding": "identity",
+        "anthropic-version": DEFAULT_VERSION,
+        **messages.headers,
+    }
+    secret = target.secret.reveal()
+    if secret and target.preset.auth == "x-api-key":
+        headers["x-api-key"] = secret
+    elif secret and target.preset.auth == "bearer":
+        headers["authorization"] = f"Bearer {secret}"
+    for name, value in (*target.preset.headers, *target.extra_headers):
+        headers[name.lower()] = value
+    return headers
+
+
+class Relay:
+    """The identity translator: frames pass through, `message_start` gets the client's model name."""
+
+    def __init__(self, model: str) -> None:
+        self._model = dumps(model)
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """True once `message_stop` has passed."""
+        return self._ended
+
+    def feed(self, event: ServerSentEvent) -> Sequence[MessagesEvent]:
+        """One upstream event as the client may see it. Raises UpstreamFailure for `error` events and garbage."""
+        if event.is_comment or self._ended:
+            return ()
+        data = event.data
+        if not (data.startswith(b"{") and data.rstrip().endswith(b"}")):
+            if event.name == "ping":
+                return ()
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "an event of the stream holds no JSON object", 200))
+        name = event.name or self._named(data)
+        if name == "error":
+            raise UpstreamFailure(failure_from_error(self._read(data).get("error"), 200))
+        if name == "message_start":
+            return (self._start(event, data),)
+        if name == "message_stop":
+            self._ended = True
+        return (MessagesEvent(name, data, event.frame) if event.name else MessagesEvent.from_json(name, data),)
+
+    def finish(self) -> Sequence[MessagesEvent]:
+        """Nothing is owed after `message_stop`; without it the stream was cut. Raises UpstreamFailure."""
+        if not self._ended:
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "the stream ended before message_stop", 200))
+        return ()
+
+    def _start(self, event: ServerSentEvent, data: bytes) -> MessagesEvent:
+        try:
+            message = scan_object(data).get("message")
+            if message is None:
+                raise MalformedJson("no message")
+            renamed = replace_member(data, "message", replace_member(message, "model", self._model))
+        except MalformedJson as error:
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "message_start holds no message", 200)) from error
+        frame = event.frame.replace(data, renamed, 1)
+        return MessagesEvent("message_start", renamed, frame if event.name and renamed in frame else
+                             MessagesEvent.from_json("message_start", renamed).frame)  # fmt: skip
+
+    @staticmethod
+    def _named(data: bytes) -> str:
+        return decode_string(scan_object(data).get("type", b'""')) or ""
+
+    @staticmethod
+    def _read(data: bytes) -> dict[str, object]:
+        try:
+            parsed = loads(data)
+        except MalformedJson:
+            return {}
+        return parsed if isinstance(parsed, dict) else {}
+
+
+def failure_from_error(error: object, status: int, retry_after_s: float | None = None) -> Failure:
+    """What Anthropic's `error` object means; `status` is the HTTP status it came with."""
+    fields = error if isinstance(error, dict) else {}
+    kind_name = str(fields.get("type") or "")
+    message = str(fields.get("message") or (error if isinstance(error, str) else "")) or "the upstream gave no reason"
+    kind = _kind_of_status(status) or _BY_TYPE.get(kind_name, FailureKind.GARBLED)
+    if kind is FailureKind.RATE_LIMITED and kind_name == "billing_error":
+        kind = FailureKind.QUOTA
+    if kind in (FailureKind.REJECTED, FailureKind.TOO_LONG) and (rewritten := too_long_message(message)):
+        kind, message = FailureKind.TOO_LONG, rewritten
+    return Failure(kind, plain_words(message), status, retry_after_s, kind_name or None)
+
+
+def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """What an error answer in Anthropic's dialect means."""
+    text = body.decode("utf-8", "replace")
+    try:
+        parsed = loads(body)
+    except MalformedJson:
+        parsed = None
+    error = parsed.get("error", parsed) if isinstance(parsed, dict) else {"message": plain_words(text)}
+    return failure_from_error(error, status, retry_after_seconds(headers))
+
+
+def _kind_of_status(status: int) -> FailureKind | None:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500:
+        return FailureKind.OVERLOADED
+    if 400 <= status < 500:
+        return FailureKind.REJECTED
+    return FailureKind.GARBLED if status != 200 else None
+
+
+ANTHROPIC_MESSAGES = AnthropicMessages()

@@ -1,0 +1,70 @@
+"""Which target next? A generator that yields attempts and receives failures: no I/O, no clock.
+
+plan = attempts.plan(targets, jitter)
+attempt = next(plan)
+attempt = plan.send(failure)      # until it stops; StopIteration.value is the Verdict
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+from providers.errors import Failure, FailureKind
+from providers.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call to make: whom, after which pause in seconds, and whether nobody comes after."""
+
+    target: Target
+    number: int
+    pause_s: float
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All targets failed: the failure worth telling the client, and whose it was."""
+
+    failure: Failure
+    target: Target
+
+
+def plan(targets: Sequence[Target], jitter: Callable[[], float]) -> Generator[Attempt, Failure, Verdict]:
+    """Targets in the order given; `jitter` returns 0..1 and shortens the pauses.
+
+    A request is worth at most one attempt more than it has targets.
+    """
+    budget = len(targets) + 1
+    failed: list[tuple[Target, Failure]] = []
+    window_needed: int | None = None
+    for index, target in enumerate(targets):
+        if window_needed is not None and (target.context_window or 0) <= window_needed:
+            continue
+        rest = targets[index + 1 :]
+        pause, again = 0.0, 0
+        while True:
+            number = len(failed) + 1
+            failure = yield Attempt(target, number, pause, last=not rest)
+            failed.append((target, failure))
+            rule = failure.rule
+            if again >= rule.again or budget - number <= len(rest):
+                break
+            again += 1
+            pause = rule.pause_s * jitter()
+        if failure.kind is FailureKind.TOO_LONG:
+            window_needed = max(window_needed or 0, target.context_window or _UNKNOWN_WINDOW)
+        if not rule.next_target:
+            break
+    return _verdict(failed)
+
+
+_UNKNOWN_WINDOW = 200_000
+"""The window assumed for a target that refused a prompt as too long and whose mapping names none."""
+
+
+def _verdict(failed: Sequence[tuple[Target, Failure]]) -> Verdict:
+    target, failure = max(failed, key=lambda item: item[1].rule.rank)
+    return Verdict(failure, target)

@@ -1,0 +1,106 @@
+"""Who may talk to us: the host they named, and the client key they showed.
+
+A key is looked up by the SHA-256 of the whole of it and compared in constant time.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from proxy import snapshot
+from proxy.config import ConfigSnapshot, KeyConfig
+from proxy.errors import ApiError
+from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.models.client_key import digest_of
+from proxy.request_id import new_request_id
+
+_FORWARDING = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via", "cf-connecting-ip")
+
+
+def check(headers: Mapping[str, str], client_host: str, config: ConfigSnapshot) -> str:
+    """The name of the client key, or "" where none is needed. Raises ApiError (400, 401).
+
+    `headers` has lower-case names. Either of two keys shown may be the valid one.
+    """
+    host = headers.get("host", "")
+    if not _host_allowed(host):
+        raise ApiError(400, "invalid_request_error", "the Host header names a host that is not in ALLOWED_HOSTS")
+    for shown in _shown_keys(headers):
+        if (key := _find(shown, config)) is not None:
+            return key.name
+    if _key_needed(headers, client_host, host):
+        raise ApiError(
+            401, "authentication_error",
+            "a client key is required: send it as x-api-key or Authorization: Bearer "
+            "(manage.py createclientkey NAME makes one)",
+            {"x-should-retry": "false"},
+        )  # fmt: skip
+    return ""
+
+
+def gate(method: str, path: str, headers: list[tuple[bytes, bytes]], client_host: str) -> tuple[int, bytes] | None:
+    """The same check for a server that has read only the headers: None to go on, else status and error body."""
+    config = snapshot.loaded()
+    if config is None or not path.startswith("/v1/"):
+        return None
+    try:
+        check(header_map(headers), client_host, config)
+    except ApiError as error:
+        return error.status, ANTHROPIC.render_error(error, new_request_id())
+    return None
+
+
+def header_map(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """ASGI headers as a mapping with lower-case names; repeated `anthropic-beta` values are joined."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        found[name] = f"{found[name]},{value}" if name in found and name == "anthropic-beta" else value
+    return found
+
+
+def _shown_keys(headers: Mapping[str, str]) -> list[str]:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    shown = [headers.get("x-api-key", "").strip(), token.strip() if scheme.lower() == "bearer" else ""]
+    return [key for key in shown if key]
+
+
+def _find(shown: str, config: ConfigSnapshot) -> KeyConfig | None:
+    digest = digest_of(shown)
+    key = config.keys.get(digest)
+    if key is None or not hmac.compare_digest(key.digest, digest):
+        return None
+    if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
+        return None
+    return key
+
+
+def _key_needed(headers: Mapping[str, str], client_host: str, host: str) -> bool:
+    mode = settings.CCM_REQUIRE_CLIENT_KEY
+    if mode != "auto":
+        return bool(mode == "always")
+    if any(name in headers for name in _FORWARDING):
+        return True
+    return not (_is_loopback(client_host) and _is_loopback(split_domain_port(host)[0]))
+
+
+@lru_cache(maxsize=64)
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _host_allowed(host: str) -> bool:
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)

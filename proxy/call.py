@@ -1,0 +1,122 @@
+"""One proxied request on its way: what came in, what was decided, and the record of how it goes."""
+
+from __future__ import annotations
+
+import re
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from providers.errors import Failure
+from providers.outbound.anthropic_messages import ANTHROPIC_MESSAGES
+from providers.outbound.base import Outbound
+from providers.outbound.openai_chat import OPENAI_CHAT
+from providers.presets import WireFormat
+from providers.targets import Target
+from providers.wire.messages import MessagesRequest
+from proxy.attempts import Attempt
+from proxy.config import ConfigSnapshot
+from proxy.errors import ApiError, from_failure
+from proxy.inbound.base import Inbound
+from proxy.record import AttemptRecord, RequestRecord
+from proxy.routing import RouteDecision
+
+OUTBOUND: Mapping[WireFormat, Outbound] = {
+    "anthropic_messages": ANTHROPIC_MESSAGES,
+    "openai_chat": OPENAI_CHAT,
+}
+
+MAX_WHY = 1000
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+
+@dataclass
+class Call:
+    """A request with its decision. `finish` closes the record; everything before only adds to it."""
+
+    inbound: Inbound
+    request: MessagesRequest
+    decision: RouteDecision
+    targets: tuple[Target, ...]
+    cooling: tuple[Target, ...]
+    config: ConfigSnapshot
+    record: RequestRecord
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._why = [self.decision.why]
+        if self.cooling:
+            self._why.append("cooling: " + ", ".join(str(target) for target in self.cooling))
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the request began."""
+        return int((time.monotonic() - self.started) * 1000)
+
+    def begin(self, attempt: Attempt) -> AttemptRecord:
+        """Note that an upstream call starts."""
+        target = attempt.target
+        entry = AttemptRecord(attempt.number, target.provider, target.actual_model, started_ms=self.elapsed_ms())
+        self.record.attempts.append(entry)
+        return entry
+
+    def failed(self, entry: AttemptRecord, failure: Failure) -> None:
+        """Note how an upstream call failed."""
+        entry.outcome, entry.message = failure.kind.value, failure.message
+        entry.status = failure.status or entry.status
+        entry.duration_ms = self.elapsed_ms() - entry.started_ms
+        status = f" {failure.status}" if failure.status else ""
+        self._why.append(f"{entry.provider}/{entry.actual_model}: {failure.kind.value}{status}")
+
+    def content(self, entry: AttemptRecord, target: Target) -> None:
+        """Note that real content has come: this target serves the request."""
+        if entry.first_content_ms is None:
+            entry.first_content_ms = self.record.first_content_ms = self.elapsed_ms()
+        self.record.provider, self.record.actual_model = target.provider, target.actual_model
+
+    def succeeded(self, entry: AttemptRecord, target: Target) -> None:
+        """Note that the answer is complete."""
+        self.content(entry, target)
+        entry.outcome, entry.status = "ok", entry.status or 200
+        entry.duration_ms = self.elapsed_ms() - entry.started_ms
+        self.record.outcome, self.record.status = "ok", 200
+
+    def refused(self, error: ApiError, outcome: str = "error") -> None:
+        """Note that the client is told of a failure."""
+        self.record.outcome, self.record.status, self.record.error = outcome, error.status, error.message
+
+    def exhausted(self, failure: Failure, target: Target) -> ApiError:
+        """The error of a request whose targets all failed."""
+        self.record.provider, self.record.actual_model = target.provider, target.actual_model
+        return from_failure(failure)
+
+    def why(self) -> str:
+        """The decision and everything that happened since, as one printable line."""
+        return _UNPRINTABLE.sub("?", "; ".join(self._why))[:MAX_WHY]
+
+    def headers(self) -> dict[str, str]:
+        """What every proxied answer tells about itself."""
+        record = self.record
+        told = {
+            "request-id": record.request_id,
+            "x-ccm-route": record.route,
+            "x-ccm-model": record.logical_model,
+            "x-ccm-provider": record.provider,
+            "x-ccm-actual-model": record.actual_model,
+            "x-ccm-attempts": str(len(record.attempts)),
+            "x-ccm-why": self.why(),
+        }
+        return {name: _UNPRINTABLE.sub("?", value) for name, value in told.items()}
+
+    def finish(self) -> RequestRecord:
+        """The record, complete."""
+        record = self.record
+        record.duration_ms = self.elapsed_ms()
+        record.why = self.why()
+        capture = self.config.capture
+        if capture.bodies == "all" or (capture.bodies == "errors" and record.outcome != "ok"):
+            text = self.request.body[: capture.max_bytes]
+            for secret in self.config.secrets:
+                text = text.replace(secret.encode(), b"[secret removed]")
+            record.body = zlib.compress(text)
+        return record

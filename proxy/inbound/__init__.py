@@ -1,0 +1,1 @@
+"""What clients speak to us: one module per wire format, none knowing another."""

@@ -1,0 +1,50 @@
+"""Reading a running answer for what the engine must know: has real content come, what was used, how did it stop."""
+
+from __future__ import annotations
+
+from providers.wire.messages import MessagesEvent, Usage
+from providers.wire.spans import MalformedJson
+
+_MAY_BE_EMPTY = {"max_tokens", "refusal", "stop_sequence", "pause_turn", "model_context_window_exceeded", "compaction"}
+
+
+class Progress:
+    """Feed it every event; it keeps usage, stop reason and whether the commit point has been reached."""
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+        self.stop_reason: str | None = None
+        self.has_content = False
+
+    def note(self, event: MessagesEvent) -> None:
+        """Take one event into account. Raises MalformedJson when one that must be read cannot be."""
+        kind = event.type
+        if kind == "content_block_delta":
+            self.has_content = True
+        elif kind == "message_start":
+            message = event.payload().get("message")
+            self.usage = Usage.from_payload(message.get("usage") if isinstance(message, dict) else None, self.usage)
+        elif kind == "message_delta":
+            self._note_end(event)
+        elif kind == "content_block_start" and not self.has_content:
+            self.has_content = _starts_with_content(event)
+
+    @property
+    def may_be_empty(self) -> bool:
+        """True when an answer without any content is what its stop reason says it is."""
+        return self.stop_reason in _MAY_BE_EMPTY
+
+    def _note_end(self, event: MessagesEvent) -> None:
+        payload = event.payload()
+        self.usage = Usage.from_payload(payload.get("usage"), self.usage)
+        delta = payload.get("delta")
+        reason = delta.get("stop_reason") if isinstance(delta, dict) else None
+        self.stop_reason = reason if isinstance(reason, str) else self.stop_reason
+
+
+def _starts_with_content(event: MessagesEvent) -> bool:
+    block = event.payload().get("content_block")
+    if not isinstance(block, dict):
+        raise MalformedJson("content_block_start without a block")
+    kind = block.get("type")
+    return bool(block.get(kind)) if kind in ("text", "thinking") else True

@@ -1,0 +1,11 @@
+"""Request ids: `req_` and 24 hexadecimal digits, the first 11 of which are the time in milliseconds."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+
+def new_request_id() -> str:
+    """A fresh id; ids made later sort later."""
+    return f"req_{time.time_ns() // 1_000_000:011x}{secrets.token_hex(7)[:13]}"

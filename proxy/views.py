@@ -1,0 +1,191 @@
+"""What clients can call: a few lines each. Authenticate, parse, decide, hand over to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+
+from providers.wire.messages import MessagesRequest, Operation
+from providers.wire.tokens import estimate_tokens
+from proxy import auth, engine, models_list, readiness, snapshot
+from proxy.body import StreamBody
+from proxy.call import Call
+from proxy.config import ConfigSnapshot
+from proxy.errors import ApiError, bad_request
+from proxy.health import BOARD
+from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.inbound.base import Inbound
+from proxy.logbook import LOGBOOK
+from proxy.pipe import Pipe
+from proxy.record import RequestRecord
+from proxy.request_id import new_request_id
+from proxy.routing import RoutingError, decide
+from proxy.session import session_of
+
+JSON = "application/json"
+View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+_running: set[asyncio.Task[None]] = set()
+"""Streams in progress: the event loop itself keeps only weak references to tasks."""
+
+
+async def messages(request: HttpRequest) -> HttpResponseBase:
+    """POST /v1/messages."""
+    return await _answer(request, ANTHROPIC, "messages")
+
+
+async def count_tokens(request: HttpRequest) -> HttpResponseBase:
+    """POST /v1/messages/count_tokens."""
+    return await _answer(request, ANTHROPIC, "count_tokens")
+
+
+async def models(request: HttpRequest, model_id: str = "") -> HttpResponseBase:
+    """GET /v1/models and /v1/models/{id}: the logical models, in a shape both SDKs parse."""
+    request_id = new_request_id()
+    try:
+        _require_method(request, "GET", "HEAD")
+        config = await snapshot.current()
+        auth.check(_headers(request), _client_host(request), config)
+        found = models_list.one(config, model_id) if model_id else models_list.page(config, request.GET)
+    except ApiError as error:
+        return error_response(error, ANTHROPIC, request_id)
+    return JsonResponse(found, headers={"request-id": request_id})
+
+
+async def probe(request: HttpRequest) -> HttpResponseBase:
+    """HEAD /api/hello, GET /health: here, at once."""
+    return JsonResponse({"status": "ok", "service": "ccm"})
+
+
+async def ready(request: HttpRequest) -> HttpResponseBase:
+    """GET /readyz: 200 when everything a request needs is there, else 503 with the reasons."""
+    reasons = await asyncio.to_thread(readiness.reasons)
+    return JsonResponse({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
+
+
+async def not_found(request: HttpRequest, path: str = "") -> HttpResponseBase:
+    """Any other path under /v1: 404 in the envelope."""
+    error = ApiError(404, "not_found_error", f"there is nothing at {request.path}")
+    return error_response(error, ANTHROPIC, new_request_id())
+
+
+async def _answer(request: HttpRequest, inbound: Inbound, operation: Operation) -> HttpResponseBase:
+    request_id = new_request_id()
+    record = RequestRecord(request_id, inbound.name, operation)
+    try:
+        _require_method(request, "POST")
+        config = await snapshot.current()
+        record.client_key = auth.check(_headers(request), _client_host(request), config)
+        call = _begin(request, inbound, operation, config, record)
+    except ApiError as error:
+        return error_response(error, inbound, request_id)
+    if operation == "count_tokens":
+        return await _counted(call)
+    return await (_streamed(call) if call.request.stream else _whole(call))
+
+
+def _begin(
+    request: HttpRequest, inbound: Inbound, operation: Operation, config: ConfigSnapshot, record: RequestRecord
+) -> Call:
+    """The call, routed. Raises ApiError, and then the refusal is in the log."""
+    headers = _headers(request)
+    try:
+        if headers.get("content-encoding", "identity") != "identity":
+            raise ApiError(415, "invalid_request_error", "compressed request bodies are not taken; send it plain")
+        parsed = inbound.parse(request.body, headers, operation, request.GET.get("beta") == "true")
+        record.requested_model, record.stream = parsed.model, parsed.stream
+        record.session_id, record.agent_id = session_of(parsed, headers)
+        decision = decide(
+            parsed, config, headers=headers, forced_provider=headers.get("x-provider", "").strip(),
+            estimate=partial(estimate_tokens, parsed),
+        )  # fmt: skip
+    except RoutingError as error:
+        raise _refused(record, ApiError(error.status, error.error_type, str(error))) from error
+    except ApiError as error:
+        raise _refused(record, error) from error
+    record.route, record.logical_model = decision.reason.value, decision.model
+    targets, cooling = BOARD.order(decision.targets)
+    return Call(inbound, parsed.without_subagent_tag(), decision, targets, cooling, config, record)
+
+
+def _refused(record: RequestRecord, error: ApiError) -> ApiError:
+    record.outcome, record.status, record.error = "error", error.status, error.message
+    LOGBOOK.put_nowait(record)
+    return error
+
+
+async def _whole(call: Call) -> HttpResponseBase:
+    try:
+        reply = await engine.run_whole(call)
+    except ApiError as error:
+        return error_response(error, call.inbound, call.record.request_id, call.headers())
+    return HttpResponse(call.inbound.render_reply(reply), content_type=JSON, headers=call.headers())
+
+
+async def _counted(call: Call) -> HttpResponseBase:
+    request: MessagesRequest = call.request
+    try:
+        tokens = await engine.run_count(call, partial(estimate_tokens, request))
+    except ApiError as error:
+        return error_response(error, call.inbound, call.record.request_id, call.headers())
+    return HttpResponse(call.inbound.render_count(tokens), content_type=JSON, headers=call.headers())
+
+
+async def _streamed(call: Call) -> HttpResponseBase:
+    pipe = Pipe()
+    task = asyncio.create_task(engine.run_stream(call, pipe))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    try:
+        first = await pipe.get(engine.PING_EVERY_S)
+    except ApiError as error:
+        return error_response(error, call.inbound, call.record.request_id, call.headers())
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    body = StreamBody(first, pipe, task, call.inbound, call.record.request_id, engine.PING_EVERY_S)
+    headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **call.headers()}
+    return StreamingHttpResponse(body, content_type="text/event-stream; charset=utf-8", headers=headers)
+
+
+def error_response(
+    error: ApiError, inbound: Inbound, request_id: str, told: dict[str, str] | None = None
+) -> HttpResponse:
+    """An error in the client's dialect."""
+    headers = {**(told or {}), "request-id": request_id, **error.headers}
+    return HttpResponse(
+        inbound.render_error(error, request_id), content_type=JSON, status=error.status, headers=headers
+    )
+
+
+def _headers(request: HttpRequest) -> dict[str, str]:
+    scope: dict[str, Any] | None = getattr(request, "scope", None)
+    if scope is not None:
+        return auth.header_map(scope["headers"])
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def _client_host(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR") or "")
+
+
+def _require_method(request: HttpRequest, *methods: str) -> None:
+    if request.method not in methods:
+        raise ApiError(405, "invalid_request_error", f"use {methods[0]} here, not {request.method}")
+    if "key" in request.GET or "api_key" in request.GET:
+        raise bad_request("send the key in a header, never in the address, where logs would keep it")
+    if len(request.META.get("QUERY_STRING", "")) > 2000:
+        raise bad_request("the query string is too long")
+
+
+def for_any_method(view: View) -> View:
+    """Mark a view as one that answers its own method errors and needs no CSRF token: it never reads cookies."""
+    view.csrf_exempt = True  # type: ignore[attr-defined]
+    return view
+
+
+for _view in (messages, count_tokens, models, probe, ready, not_found):
+    for_any_method(_view)

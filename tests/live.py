@@ -1,0 +1,82 @@
+"""The real ASGI application on a real socket (uvicorn in a thread), with a configuration made by hand.
+
+The log goes to a list, so that these tests need no database.
+"""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+
+import uvicorn
+
+from providers import client
+from proxy import health, logbook, snapshot
+from proxy.config import ConfigSnapshot, ModelConfig, ProviderConfig, RouterConfig
+
+
+def config_of(models, *, default="", keys=None, **fields):
+    """A snapshot from {logical name: [targets]}."""
+    found = {name: ModelConfig(name, tuple(targets), created=1_700_000_000) for name, targets in models.items()}
+    providers = {}
+    for model in found.values():
+        for target in model.targets:
+            providers.setdefault(target.provider, ProviderConfig(target.provider, target))
+    secrets = tuple({t.secret.reveal() for m in found.values() for t in m.targets if t.secret})
+    return ConfigSnapshot(
+        models=found, models_folded={n.casefold(): m for n, m in found.items()}, providers=providers,
+        router=fields.pop("router", RouterConfig(default=default)), keys=keys or {}, secrets=secrets, **fields,
+    )  # fmt: skip
+
+
+@dataclass
+class Live:
+    """A running proxy: its address and the records it has handed to the log."""
+
+    url: str
+    port: int
+    records: list = field(default_factory=list)
+
+    def configure(self, config):
+        snapshot._current = config
+
+    def record(self, number=1, timeout=5.0):
+        """Wait until that many records exist, then return the newest."""
+        end = time.monotonic() + timeout
+        while len(self.records) < number and time.monotonic() < end:
+            time.sleep(0.01)
+        assert len(self.records) == number, self.records
+        return self.records[-1]
+
+
+@contextlib.contextmanager
+def running(application):
+    """Serve `application` on a free loopback port until the block is left."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off", ws="none"))
+
+    async def serve():
+        await server.serve(sockets=[listener])
+        await client.close()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
+    thread.start()
+    live = Live(f"http://127.0.0.1:{port}", port)
+    original = logbook.LOGBOOK.put_nowait
+    logbook.LOGBOOK.put_nowait = live.records.append
+    try:
+        end = time.monotonic() + 10
+        while not server.started and time.monotonic() < end:
+            time.sleep(0.01)
+        yield live
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+        logbook.LOGBOOK.put_nowait = original
+        snapshot._current = None
+        health.BOARD._until.clear()
+        health.BOARD._streak.clear()

@@ -1,0 +1,18 @@
+import pytest
+
+from tests.live import running
+from tests.upstream import ScriptedUpstream
+
+
+@pytest.fixture
+def live():
+    from ccmsite.asgi import application
+
+    with running(application) as server:
+        yield server
+
+
+@pytest.fixture
+def upstream():
+    with ScriptedUpstream() as server:
+        yield server

@@ -1,0 +1,84 @@
+import pytest
+
+from proxy import attempts
+from tests import cast
+
+A, B, C = (cast.target(name) for name in "abc")
+
+
+def play(targets, kinds):
+    """Drive a plan with one failure after another; returns who was called and the verdict."""
+    plan = attempts.plan(targets, lambda: 0.5)
+    current, called = next(plan), []
+    for kind in kinds:
+        called.append((current.target.provider, current.pause_s))
+        try:
+            current = plan.send(cast.failure(kind) if isinstance(kind, str) else kind)
+        except StopIteration as ended:
+            return called, ended.value
+    return called, None
+
+
+@pytest.mark.parametrize(
+    ("kinds", "called"),
+    [
+        (["rate_limited"] * 3, ["a", "b", "c"]),
+        (["unreachable", "rate_limited", "rate_limited", "timed_out"], ["a", "a", "b", "c"]),
+        (["overloaded"] * 4, ["a", "a", "b", "c"]),
+        (["rejected"], ["a"]),
+        (["rate_limited", "rejected"], ["a", "b"]),
+        (["interrupted"], ["a"]),
+        (["quota", "refused_key", "no_such_model"], ["a", "b", "c"]),
+        (["garbled"] * 3, ["a", "b", "c"]),
+    ],
+)
+def test_each_kind_moves_on_as_the_table_says(kinds, called):
+    """A failure is answered by the same target again, the next one, or nobody, as its row says."""
+    got, _ = play([A, B, C], kinds)
+    assert [name for name, _ in got] == called
+
+
+def test_a_retry_waits_a_jittered_pause():
+    """An overloaded target is called again after a pause of at most a second."""
+    got, _ = play([A], ["overloaded", "overloaded"])
+    assert got == [("a", 0.0), ("a", 0.5)]
+
+
+def test_too_long_goes_only_to_a_larger_window():
+    """A prompt too long for one target is not shown to targets that are no larger."""
+    small, same, large = (cast.target(n, context_window=w) for n, w in (("s", 8000), ("t", 8000), ("l", 99000)))
+    got, verdict = play([small, same, large], ["too_long", "unreachable"])
+    assert [name for name, _ in got] == ["s", "l", "l"][: len(got)]
+    assert verdict is None or verdict.failure.kind == "too_long"
+
+
+def test_the_most_useful_failure_is_told():
+    """A too_long early on beats an unreachable later."""
+    small, large = cast.target("s", context_window=10), cast.target("l", context_window=20)
+    plan = attempts.plan([small, large], lambda: 0)
+    next(plan)
+    plan.send(cast.failure("too_long", "prompt is too long"))
+    plan.send(cast.failure("unreachable"))
+    with pytest.raises(StopIteration) as ended:
+        plan.send(cast.failure("unreachable"))
+    assert ended.value.value.failure.message == "prompt is too long"
+    assert ended.value.value.target is small
+
+
+def test_attempts_are_bounded():
+    """However they fail, there are at most targets + 1 attempts."""
+    plan = attempts.plan([A, B, C], lambda: 0)
+    next(plan)
+    sent = 0
+    with pytest.raises(StopIteration):
+        while True:
+            sent += 1
+            plan.send(cast.failure("overloaded"))
+    assert sent == 4
+
+
+def test_the_last_attempt_is_marked():
+    """Only the attempt after which nobody comes is marked last."""
+    plan = attempts.plan([A, B], lambda: 0)
+    assert next(plan).last is False
+    assert plan.send(cast.failure("rate_limited")).last is True
