@@ -7,6 +7,7 @@ the offsets. A 200 kB body costs about 0.1 ms, a full parse and dump ten times t
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def loads(text: bytes, cause: Exception | None = None) -> Any:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
+        return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
     except UnicodeDecodeError as error:
         raise MalformedJson(f"the body is not UTF-8 (byte {error.start})") from error
     except RecursionError as error:
@@ -92,6 +93,13 @@ def loads(text: bytes, cause: Exception | None = None) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON value")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
 
 
 def dumps(value: Any) -> bytes:
@@ -111,10 +119,14 @@ def member_spans(text: bytes, members: Mapping[str, bytes]) -> dict[str, Span] |
     at = _end_of_blank(text, 0)
     if text[at : at + 1] != b"{":
         return None
-    at += 1
+    at = _end_of_blank(text, at + 1)
     for key, raw in members.items():
         found = _KEY.match(text, at)
-        if found is None or decode_string(found[1]) != key or not text.startswith(raw, found.end()):
+        if (
+            found is None
+            or decode_string(_without_lone_surrogates(found[1])) != key
+            or not text.startswith(raw, found.end())
+        ):
             return None
         spans[key] = Span(found.end(), found.end() + len(raw))
         at = _end_of_blank(text, spans[key].end)
@@ -164,12 +176,17 @@ def join_object(members: Mapping[str, bytes]) -> bytes:
 
 
 def replace_member(text: bytes, key: str, value: bytes) -> bytes:
-    """The object `text` with one top-level member's value replaced and every other byte kept."""
+    """The object `text` with one top-level member's value replaced and every other byte kept.
+
+    An absent member is not added. Raises MalformedJson.
+    """
     members = scan_object(text)
+    if key not in members:
+        return text
     spans = member_spans(text, members)
     if spans is None:
         return join_object({**members, key: value})
-    return splice(text, [(spans[key], value)]) if key in spans else text
+    return splice(text, [(spans[key], value)])
 
 
 def _end_of_blank(text: bytes, at: int) -> int:
@@ -179,8 +196,10 @@ def _end_of_blank(text: bytes, at: int) -> int:
 
 def decode_string(quoted: bytes) -> str | None:
     """The value of a quoted JSON string, or None when it is no such thing."""
+    if len(quoted) < 2 or quoted[:1] != b'"':
+        return None
     if b"\\" not in quoted:
-        return quoted[1:-1].decode("utf-8", "replace") if quoted[:1] == b'"' else None
+        return quoted[1:-1].decode("utf-8", "replace")
     try:
         decoded: str = json.loads(quoted)
     except ValueError:

@@ -8,6 +8,7 @@ Source: WHATWG HTML, section 9.2 (server-sent events).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
@@ -40,45 +41,50 @@ class SseDecoder:
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max = max_event_bytes
-        self._rest = b""
+        self._rest = bytearray()
         self._first = True
+        self._has_cr = False
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """The events that `chunk` completes."""
-        text = self._rest + chunk if self._rest else chunk
+        rest = self._rest
+        # A boundary has up to four bytes: one that was not there before starts among the last three.
+        searched = max(0, len(rest) - 3)
+        rest += chunk
         if self._first:
-            if len(text) < len(_BOM) and _BOM.startswith(text):
-                self._rest = text
+            if len(rest) < len(_BOM) and _BOM.startswith(rest):
                 return []
-            text = text.removeprefix(_BOM)
-            self._first = False
-        frames, self._rest = _split_lf(text) if b"\r" not in text else _split_any(text)
-        if len(self._rest) > self._max:
+            if rest.startswith(_BOM):
+                del rest[: len(_BOM)]
+            self._first, searched = False, 0
+        self._has_cr = self._has_cr or b"\r" in chunk
+        frames: list[bytes] = []
+        at = 0
+        for end in _boundaries(rest, searched) if self._has_cr else _lf_boundaries(rest, searched):
+            frames.append(bytes(rest[at:end]))
+            at = end
+        del rest[:at]
+        if len(rest) > self._max:
             raise EventTooLarge(f"an upstream event exceeds {self._max} bytes")
-        return [_parse(frame) for frame in frames]
+        return [_parse(frame) for frame in frames if frame.strip(b"\r\n")]
 
     def finish(self) -> list[ServerSentEvent]:
         """The event that the end of the stream completes, if its last blank line was missing."""
-        rest, self._rest = self._rest, b""
-        return [_parse(rest.rstrip(b"\r\n") + b"\n\n")] if rest.strip(b"\r\n") else []
+        rest = bytes(self._rest).rstrip(b"\r\n")
+        self._rest.clear()
+        return [_parse(rest + b"\n\n")] if rest else []
 
 
-def _split_lf(text: bytes) -> tuple[list[bytes], bytes]:
-    *frames, rest = text.split(b"\n\n")
-    return [frame + b"\n\n" for frame in frames if frame], rest
+def _lf_boundaries(text: bytearray, start: int) -> Iterator[int]:
+    while (found := text.find(b"\n\n", start)) >= 0:
+        start = found + 2
+        yield start
 
 
-def _split_any(text: bytes) -> tuple[list[bytes], bytes]:
+def _boundaries(text: bytearray, start: int) -> list[int]:
     # A CR at the very end may be half of a CRLF: it waits for the next chunk.
-    held = b"\r" if text.endswith(b"\r") else b""
-    body = text[: len(text) - len(held)]
-    frames: list[bytes] = []
-    at = 0
-    for found in _BOUNDARY.finditer(body):
-        if found.start() > at:
-            frames.append(body[at : found.end()])
-        at = found.end()
-    return frames, body[at:] + held
+    stop = len(text) - text.endswith(b"\r")
+    return [found.end() for found in _BOUNDARY.finditer(text, start, stop)]
 
 
 def _parse(frame: bytes) -> ServerSentEvent:
