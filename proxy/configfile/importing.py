@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.db import transaction
 
 from proxy.configfile.apply import apply_changes
 from proxy.configfile.findings import Finding
-from proxy.configfile.parse import parse
+from proxy.configfile.parse import ParsedFile, parse
 from proxy.configfile.plan import Change, check_references, diff, merge
 from proxy.configfile.rows import load_state
 from proxy.configfile.validation import check_values
+from proxy.configfile.values import IMPORTED_KEY, ClientKeyValues, client_key_key
+from proxy.models import ClientKey
 
 MAX_BYTES = 1024 * 1024
 
@@ -39,7 +41,7 @@ def import_text(text: str, environ: Mapping[str, str], *, prune: bool = False, d
     """
     with transaction.atomic():
         current = load_state()
-        parsed = parse(text, environ)
+        parsed = _without_known_key(parse(text, environ))
         final = merge(current, parsed, prune=prune)
         check_references(final, parsed, parsed.findings)
         check_values(parsed, final)
@@ -49,6 +51,19 @@ def import_text(text: str, environ: Mapping[str, str], *, prune: bool = False, d
         if not dry_run:
             apply_changes(changes)
     return ImportResult((), parsed.findings.notes, changes)
+
+
+def _without_known_key(parsed: ParsedFile) -> ParsedFile:
+    """Leave out `server.api_key` when it is the key of another row already: one key, one name."""
+    key = client_key_key(IMPORTED_KEY)
+    value = parsed.values.get(key)
+    if not isinstance(value, ClientKeyValues):
+        return parsed
+    owner = ClientKey.objects.filter(digest=value.digest).exclude(name=IMPORTED_KEY).first()
+    if owner is None:
+        return parsed
+    parsed.findings.note(parsed.places[key], f"is the client key {owner.name!r} already", "api_key")
+    return replace(parsed, values={other: kept for other, kept in parsed.values.items() if other != key})
 
 
 def read_text(path: Path) -> str:

@@ -29,6 +29,7 @@ from proxy.configfile.values import (
     Value,
     client_key_key,
     credential_keys,
+    mapping_key,
     model_key,
     plain_base_url,
     provider_key,
@@ -209,16 +210,19 @@ def _read_credentials(table: Table, reader: _Reader, provider: str, enabled: boo
 
 def _read_model(table: Table, reader: _Reader) -> None:
     name = table.text("name", required=True)
-    mappings = [_read_mapping(row, position) for position, row in enumerate(table.tables("mappings"), 1)]
+    rows = [(_read_mapping(row, position), row.place) for position, row in enumerate(table.tables("mappings"), 1)]
+    rows.sort(key=lambda row: row[0].priority)
     value = ModelValues(
         name=name,
         description=table.text("description"),
         enabled=table.flag("enabled", True),
-        mappings=tuple(sorted(mappings, key=lambda mapping: mapping.priority)),
+        mappings=tuple(mapping for mapping, _place in rows),
     )
     table.finish()
     if name:
         reader.keep(model_key(name), value, table, same=str.casefold)
+        for rank, (_mapping, place) in enumerate(rows):
+            reader.places.setdefault(mapping_key(name, rank), place)
 
 
 def _read_mapping(table: Table, position: int) -> MappingValues:

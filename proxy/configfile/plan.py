@@ -18,6 +18,7 @@ from proxy.configfile.values import (
     RuleValues,
     State,
     Value,
+    mapping_key,
     masked,
     provider_key,
 )
@@ -134,8 +135,9 @@ def check_references(final: State, parsed: ParsedFile, findings: Findings) -> No
             _refer(value.model, models, "logical model", place, "model", findings)
         elif isinstance(value, ModelValues):
             providers = {other[1] for other in final if other[0] == "provider"}
-            for mapping in value.mappings:
-                _refer(mapping.provider, providers, "provider", place, "mappings", findings)
+            for rank, mapping in enumerate(value.mappings):
+                spot = parsed.places.get(mapping_key(value.name, rank), place)
+                _refer(mapping.provider, providers, "provider", spot, "provider", findings)
 
 
 def _refer(name: str, known: set[str], kind: str, place: Place, key: str, findings: Findings) -> None:

@@ -16,13 +16,11 @@ _TYPE_NAMES = {
 class Table:
     """A table of the file. Reading a key marks it known; `finish` reports the others."""
 
-    def __init__(self, content: Any, place: Place, findings: Findings) -> None:
+    def __init__(self, content: dict[str, Any], place: Place, findings: Findings) -> None:
         self.place = place
         self.findings = findings
         self._seen: set[str] = set()
-        self._content: dict[str, Any] = content if isinstance(content, dict) else {}
-        if not isinstance(content, dict):
-            findings.error(place, f"must be a table, not {_named(content)}")
+        self._content = content
 
     def has(self, key: str) -> bool:
         """Whether the key is written at all."""
@@ -96,7 +94,7 @@ class Table:
         if not self.has(key):
             return None
         self._seen.add(key)
-        return Table(self._content[key], Place((*self.place.path, key), self._label(key, False)), self.findings)
+        return self._opened(self._content[key], Place((*self.place.path, key), self._label(key, False)))
 
     def tables(self, key: str) -> list[Table]:
         """An array of tables; each is labelled with its number and, if it has one, its name."""
@@ -106,8 +104,8 @@ class Table:
         for index, row in enumerate(content):
             name = row.get("name", row.get("label")) if isinstance(row, dict) else None
             named = f"{label} #{index + 1} {name!r}" if isinstance(name, str) and name else f"{label} #{index + 1}"
-            rows.append(Table(row, Place((*self.place.path, key, index), named), self.findings))
-        return rows
+            rows.append(self._opened(row, Place((*self.place.path, key, index), named)))
+        return [row for row in rows if row is not None]
 
     def finish(self) -> None:
         """Report the keys nobody asked for."""
@@ -115,6 +113,12 @@ class Table:
             if key not in self._seen:
                 expected = ", ".join(sorted(self._seen))
                 self.error(key, f"is not a known key; known here: {expected}")
+
+    def _opened(self, content: Any, place: Place) -> Table | None:
+        if isinstance(content, dict):
+            return Table(content, place, self.findings)
+        self.findings.error(place, f"must be a table, not {_named(content)}")
+        return None
 
     def _label(self, key: str, is_array: bool) -> str:
         names = [part for part in self.place.path if isinstance(part, str)] + [key]

@@ -19,6 +19,7 @@ from proxy.configfile.values import (
     RouterValues,
     RuleValues,
     State,
+    mapping_key,
 )
 from proxy.models import LogicalModel, ModelMapping, RouterSettings, RoutingRule
 
@@ -59,8 +60,8 @@ def _check_provider(value: ProviderValues, place: Place, parsed: ParsedFile) -> 
 
 def _check_model(value: ModelValues, place: Place, parsed: ParsedFile, final: State) -> None:
     _check(LogicalModel(name=value.name, description=value.description), (), place, parsed)
-    for index, mapping in enumerate(value.mappings, 1):
-        spot = Place(place.path, f"{place.label}, mapping to {mapping.provider!r} ({index} by priority)")
+    for rank, mapping in enumerate(value.mappings):
+        spot = parsed.places.get(mapping_key(value.name, rank), place)
         row = ModelMapping(**{name: getattr(mapping, name) for name in MAPPING_FIELDS})
         _check(row, ("logical_model", "provider"), spot, parsed)
         provider = final.get(("provider", mapping.provider))

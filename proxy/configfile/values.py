@@ -127,6 +127,11 @@ def model_key(name: str) -> Key:
     return ("model", name)
 
 
+def mapping_key(model: str, rank: int) -> Key:
+    """The key of a mapping's place in the file; mappings themselves are part of their model."""
+    return ("mapping", model, str(rank))
+
+
 def rule_key(name: str) -> Key:
     """The key of a routing rule."""
     return ("rule", name)

@@ -83,7 +83,7 @@ def ensure_models(added: list[str]) -> str:
 
 
 def _model_known_once(name: str) -> bool:
-    return LogicalModel.history.filter(name=name).exists()
+    return bool(LogicalModel.history.filter(name=name).exists())
 
 
 def _make_model(name: str, providers: list[tuple[Provider, Preset]]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 
 class ReportingCommand(BaseCommand):
@@ -14,6 +15,13 @@ class ReportingCommand(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--json`."""
         parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run; a database that cannot be used is a failure in one line, not a traceback."""
+        try:
+            return super().execute(*args, **options)
+        except DatabaseError as error:
+            raise CommandError(f"the database cannot be used: {error} (is it there, and migrated?)") from error
 
     def report(self, lines: list[str], content: Any, as_json: bool) -> None:
         """Print the lines, or the content as JSON."""

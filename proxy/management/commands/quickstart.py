@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from providers.vault import VaultError
 from proxy.management import first_run
@@ -36,8 +36,6 @@ class Command(ReportingCommand):
                 providers, refused = first_run.ensure_providers(os.environ)
                 model = first_run.ensure_models(providers)
                 unreadable = first_run.unreadable_credentials()
-        except DatabaseError as error:
-            raise CommandError(f"the database cannot be prepared: {error}") from error
         except VaultError as error:
             raise CommandError(str(error)) from error
         content: dict[str, Any] = {
