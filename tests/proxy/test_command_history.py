@@ -1,0 +1,107 @@
+"""history and prunelogs."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from proxy.management.commands import prunelogs
+from proxy.models import AttemptLog, RequestLog, RouterSettings
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*args):
+    out = StringIO()
+    call_command(*args, stdout=out)
+    return out.getvalue()
+
+
+def log(name, **fields):
+    defaults = {
+        "time": timezone.now(), "inbound_format": "anthropic_messages", "outcome": "ok", "status": 200,
+        "requested_model": "claude-x", "logical_model": "main", "provider": "zai", "actual_model": "glm",
+        "route": "default",
+    }  # fmt: skip
+    return RequestLog.objects.create(request_id=name, **{**defaults, **fields})
+
+
+@pytest.fixture
+def rows():
+    old = timezone.now() - timedelta(hours=5)
+    log("old", time=old, route="think")
+    log("failed", outcome="error", status=529, error="all \x1b[31mfailed", provider="")
+    log("other", logical_model="demo", actual_model="echo", provider="echo")
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ((), ["other", "failed", "old"]),
+        (("--limit", "1"), ["other"]),
+        (("--since", "1h"), ["other", "failed"]),
+        (("--since", "2099-01-01"), []),
+        (("--status", "error"), ["failed"]),
+        (("--status", "529"), ["failed"]),
+        (("--model", "claude-x"), ["other", "failed", "old"]),
+        (("--model", "demo"), ["other"]),
+        (("--model", "glm"), ["failed", "old"]),
+        (("--provider", "zai"), ["old"]),
+        (("--route", "think"), ["old"]),
+        (("--route", "think", "--since", "1h"), []),
+    ],
+)
+def test_history_filters_newest_first(rows, args, expected):
+    """Each filter narrows, all together."""
+    assert [row["request_id"] for row in json.loads(run("history", *args, "--json"))] == expected
+
+
+def test_history_for_people_is_a_line_per_request_without_terminal_escapes(rows):
+    """Text that came from outside cannot drive the terminal."""
+    lines = run("history").splitlines()
+    assert len(lines) == 4
+    assert "claude-x → echo/echo [default]" in lines[0]
+    assert lines[2] == "    all �[31mfailed"
+
+
+def test_history_says_when_there_is_nothing():
+    """An empty history is no empty output."""
+    assert run("history") == "no requests\n"
+    assert json.loads(run("history", "--json")) == []
+
+
+@pytest.mark.parametrize("args", [("--since", "soon"), ("--since", "999999w"), ("--status", "bad"), ("--limit", "0")])
+def test_history_refuses_a_filter_it_does_not_understand(args):
+    """A wrong filter is a failure, never an empty answer."""
+    with pytest.raises(CommandError):
+        run("history", *args)
+
+
+def test_prunelogs_deletes_by_the_setting_in_batches(monkeypatch):
+    """Older requests go, attempts with them, however many batches it takes."""
+    monkeypatch.setattr(prunelogs, "BATCH", 2)
+    settings = RouterSettings.load()
+    settings.retention_days = 10
+    settings.save()
+    for number in range(5):
+        old = log(f"old{number}", time=timezone.now() - timedelta(days=11))
+        AttemptLog.objects.create(request=old, number=1, provider="p", actual_model="m", outcome="ok")
+    log("new", time=timezone.now() - timedelta(days=9))
+    assert json.loads(run("prunelogs", "--dry-run", "--json")) == {"deleted": 5, "days": 10, "dry_run": True}
+    assert RequestLog.objects.count() == 6
+    assert run("prunelogs") == "5 requests older than 10 days deleted\n"
+    assert [row.request_id for row in RequestLog.objects.all()] == ["new"]
+    assert not AttemptLog.objects.exists()
+
+
+def test_prunelogs_days_overrides_the_setting():
+    """--days 0 empties the history; a senseless number is refused."""
+    log("a", time=timezone.now() - timedelta(days=1))
+    run("prunelogs", "--days", "0")
+    assert not RequestLog.objects.exists()
+    for days in ("-1", "99999999"):
+        with pytest.raises(CommandError):
+            run("prunelogs", "--days", days)

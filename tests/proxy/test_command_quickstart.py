@@ -1,0 +1,178 @@
+"""quickstart: from nothing to something that answers, as often as one likes."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.core.management import CommandError, call_command
+
+from providers.models import Provider
+from providers.presets import PRESETS
+from proxy.management.env_file import ensure_env_file
+from proxy.models import ClientKey, LogicalModel, RouterSettings
+from proxy.models.client_key import digest_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, tmp_path):
+    for preset in PRESETS.values():
+        if preset.env_key:
+            monkeypatch.delenv(preset.env_key, raising=False)
+    for name in ("USERNAME", "EMAIL", "PASSWORD"):
+        monkeypatch.delenv(f"DJANGO_SUPERUSER_{name}", raising=False)
+    monkeypatch.setenv("CCM_ENV_FILE", str(tmp_path / ".env"))
+
+
+def quickstart():
+    out = StringIO()
+    call_command("quickstart", "--json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+@pytest.mark.django_db
+def test_the_first_run_prints_what_can_be_used_and_the_second_makes_nothing_new():
+    """Password and key work, are shown once, and nothing is made twice."""
+    first = quickstart()
+    assert authenticate(username=first["user"], password=first["password"]).is_superuser
+    assert ClientKey.objects.get(name="quickstart").digest == digest_of(first["client_key"])
+    assert first["env"]["ANTHROPIC_AUTH_TOKEN"] == first["client_key"]
+    assert RouterSettings.load().default.name == first["model"] == "demo"
+    assert [mapping.provider.preset for mapping in LogicalModel.objects.get().mappings.all()] == ["echo"]
+    second = quickstart()
+    assert (second["user"], second["password"], second["client_key"], second["model"]) == (None,) * 4
+    assert second["env"]["ANTHROPIC_AUTH_TOKEN"] == "any-string-works-on-this-machine"
+    assert (get_user_model().objects.count(), ClientKey.objects.count(), Provider.objects.count()) == (1, 1, 1)
+
+
+@pytest.mark.django_db
+def test_the_words_for_people_hold_the_two_export_lines():
+    """What Claude Code needs can be pasted into a shell."""
+    out = StringIO()
+    call_command("quickstart", stdout=out)
+    lines = out.getvalue().splitlines()
+    assert "Admin      http://127.0.0.1:13456/admin/" in lines
+    assert "  export ANTHROPIC_BASE_URL=http://127.0.0.1:13456" in lines
+    assert any(line.startswith("  export ANTHROPIC_AUTH_TOKEN=ccm_") for line in lines)
+
+
+@pytest.mark.django_db
+def test_a_given_password_is_used_and_not_printed(monkeypatch):
+    """DJANGO_SUPERUSER_* decide who the admin is."""
+    monkeypatch.setenv("DJANGO_SUPERUSER_USERNAME", "ada")
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct horse battery")
+    out = StringIO()
+    call_command("quickstart", stdout=out)
+    assert authenticate(username="ada", password="correct horse battery")
+    assert "correct horse battery" not in out.getvalue()
+
+
+@pytest.mark.django_db
+def test_keys_in_the_environment_become_providers_with_failover(monkeypatch):
+    """Every well-known key is a provider; those with a known model serve `default`, in order."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-openai-0123456789")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-0123456789")
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-0123456789")
+    content = quickstart()
+    assert content["providers"] == ["anthropic", "openai", "groq"]
+    assert content["model"] == "default"
+    mappings = RouterSettings.load().default.mappings.all()
+    assert [(row.priority, row.provider.name) for row in mappings] == [(1, "anthropic"), (2, "openai")]
+    assert Provider.objects.get(name="openai").credentials.get().reveal() == "sk-openai-0123456789"
+    assert not Provider.objects.filter(preset="echo").exists()
+
+
+@pytest.mark.django_db
+def test_a_deleted_provider_is_not_brought_back(monkeypatch):
+    """Whoever deletes it means it, though the key is still in the environment."""
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-0123456789")
+    quickstart()
+    Provider.objects.all().delete()
+    assert quickstart()["providers"] == []
+
+
+@pytest.mark.django_db
+def test_the_demo_gives_way_to_the_first_real_provider(monkeypatch):
+    """A key that is set after the first run is used by the next one."""
+    quickstart()
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-0123456789")
+    assert quickstart()["model"] == "default"
+    assert RouterSettings.load().default.name == "default"
+    assert [row.provider.name for row in RouterSettings.load().default.mappings.all()] == ["anthropic"]
+
+
+@pytest.mark.django_db
+def test_a_key_that_cannot_be_one_is_a_warning(monkeypatch):
+    """A value with blanks or line breaks would break the header it travels in."""
+    monkeypatch.setenv("OPENAI_API_KEY", "two words")
+    content = quickstart()
+    assert content["providers"] == []
+    assert content["warnings"] == ["OPENAI_API_KEY is set but holds no usable key"]
+
+
+@pytest.mark.django_db
+def test_secrets_that_the_keys_do_not_open_are_told(monkeypatch, settings):
+    """A .env that was lost is noticed at once, not with the first request."""
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-0123456789")
+    quickstart()
+    settings.CCM_FIELD_KEYS = ["b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXktISE="]
+    assert "1 stored secrets cannot be opened" in quickstart()["warnings"][0]
+
+
+def test_the_env_file_keeps_what_is_there_and_is_private(monkeypatch, settings, tmp_path):
+    """Lines of the operator stay; only what is set nowhere is added."""
+    path = tmp_path / ".env"
+    path.write_text("DEBUG=false")
+    path.chmod(0o644)
+    monkeypatch.delenv("SECRET_KEY")
+    before = os.environ["CCM_FIELD_KEYS"]
+    settings.SECRET_KEY = "replaced below"
+    assert ensure_env_file() == ("SECRET_KEY",)
+    lines = path.read_text().splitlines()
+    assert lines[0] == "DEBUG=false"
+    assert lines[1] == f"SECRET_KEY={os.environ['SECRET_KEY']}" == f"SECRET_KEY={settings.SECRET_KEY}"
+    assert len(lines) == 2
+    assert len(settings.SECRET_KEY) >= 50
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.environ["CCM_FIELD_KEYS"] == before
+    assert ensure_env_file() == ()
+
+
+def test_an_env_file_that_cannot_be_written_is_a_failure(monkeypatch, tmp_path):
+    """A directory in its place is told, and nothing is made up in silence."""
+    monkeypatch.delenv("SECRET_KEY")
+    monkeypatch.setenv("CCM_ENV_FILE", str(tmp_path))
+    with pytest.raises(CommandError, match="no regular file"):
+        ensure_env_file()
+
+
+def test_it_starts_with_no_settings_at_all(tmp_path):
+    """A fresh clone has neither SECRET_KEY nor database: the real command makes both, and the checks pass."""
+    environ = {
+        name: value for name, value in os.environ.items()
+        if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH")
+    }  # fmt: skip
+    environ |= {"CCM_ENV_FILE": str(tmp_path / ".env"), "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+
+    def manage(*args):
+        return subprocess.run(
+            [sys.executable, "manage.py", *args], cwd=ROOT, env=environ, capture_output=True, text=True
+        )
+
+    refused = manage("check")
+    assert refused.returncode == 1
+    assert "ccm.E001" in refused.stderr
+    assert "quickstart" in refused.stderr
+    first = manage("quickstart", "--json")
+    assert first.returncode == 0, first.stderr
+    assert json.loads(first.stdout)["client_key"].startswith("ccm_")
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    assert manage("check").returncode == 0
+    assert json.loads(manage("quickstart", "--json").stdout)["password"] is None
