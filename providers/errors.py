@@ -93,9 +93,23 @@ class Failure:
         """The same failure without any of these secrets in its words."""
         message = self.message
         for secret in secrets:
-            if len(secret) >= 6:
-                message = message.replace(secret, "[secret removed]")
+            if len(secret) >= _MIN_SECRET:
+                message = _without_cut_secret(message.replace(secret, _REMOVED), secret)
         return self if message == self.message else replace(self, message=message)
+
+
+_MIN_SECRET = 6
+_REMOVED = "[secret removed]"
+
+
+def _without_cut_secret(message: str, secret: str) -> str:
+    """The message without the first part of a secret that shortening cut in two."""
+    if not message.endswith("…"):
+        return message
+    for length in range(min(len(secret), len(message)) - 1, _MIN_SECRET - 1, -1):
+        if message.endswith(secret[:length] + "…"):
+            return message[: -length - 1] + _REMOVED
+    return message
 
 
 class UpstreamFailure(Exception):
@@ -109,12 +123,13 @@ class UpstreamFailure(Exception):
 MAX_MESSAGE = 500
 """Characters of an upstream's error text that anybody gets to see."""
 
-_HTML_START = ("<!doctype", "<html", "<?xml", "<head", "<body")
+_HTML_START = ("<!doctype", "<html", "<?xml", "<head", "<body", "<!--")
+_LOOKED_AT = 20_000  # characters of a text that are worth cleaning
 
 
 def plain_words(text: str, limit: int = MAX_MESSAGE) -> str:
     """An upstream's words as one printable line; a page of HTML is named, never shown."""
-    text = text.strip()
+    text = text.lstrip("\ufeff \t\r\n")[:_LOOKED_AT]
     if text[:10].lower().startswith(_HTML_START):
         return "the upstream answered with an HTML page instead of JSON"
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())

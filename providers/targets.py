@@ -26,7 +26,7 @@ class Secret:
         return bool(self._value)
 
     def __repr__(self) -> str:
-        return f"Secret(sha256:{hashlib.sha256(self._value.encode()).hexdigest()[:8]})"
+        return f"Secret(sha256:{hashlib.sha256(self._value.encode('utf-8', 'surrogatepass')).hexdigest()[:8]})"
 
     __str__ = __repr__
 
@@ -54,7 +54,7 @@ class Target:
     actual_model: str
     secret: Secret = field(default_factory=lambda: Secret(""))
     credential_id: int | None = None
-    extra_headers: tuple[tuple[str, str], ...] = ()
+    extra_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeouts: Timeouts = Timeouts()
     context_window: int | None = None
     """Tokens the model takes, when known; a larger one is where a `too_long` request goes."""

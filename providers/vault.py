@@ -40,14 +40,21 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
 
 def seal(secret: str, place: str) -> str:
     """Encrypt `secret` for `place` ("model:field:binding"). Raises VaultError."""
-    bound = f"v1|{place}|{secret}".encode()
+    if "|" in place:
+        raise VaultError("a place must not hold the separator |")
+    try:
+        bound = f"v1|{place}|{secret}".encode()
+    except UnicodeEncodeError:
+        # The cause would carry the secret into tracebacks.
+        raise VaultError("the secret holds characters that cannot be stored; enter it again") from None
     return _fernet(tuple(settings.CCM_FIELD_KEYS)).encrypt(bound).decode()
 
 
 def unseal(sealed: str, place: str) -> str:
     """Decrypt what `seal` made for the same place. Raises VaultError."""
+    fernet = _fernet(tuple(settings.CCM_FIELD_KEYS))
     try:
-        bound = _fernet(tuple(settings.CCM_FIELD_KEYS)).decrypt(sealed.encode()).decode()
+        bound = fernet.decrypt(sealed.encode("utf-8", "replace")).decode()
     except InvalidToken as error:
         raise VaultError(
             "the secret cannot be decrypted with the keys in CCM_FIELD_KEYS; restore the old key or enter it again"

@@ -85,20 +85,18 @@ class MessagesRequest:
             rebuilt = join_object(self.members)
             return replace(self, body=rebuilt).without_subagent_tag() if rebuilt != self.body else self
         edits = [(span, _TAG.sub(b"", span.of(self.body))) for span in self._system_spans(spans)]
-        return self._with_body(splice(self.body, edits))
+        body = splice(self.body, edits)
+        return replace(self, body=body, members=scan_object(body))
 
     def with_model(self, model: str) -> MessagesRequest:
         """The same request asking for another model, all other bytes kept."""
         named = dumps(model)
         spans = member_spans(self.body, self.members)
-        if spans is None:
+        if spans is None or "model" not in spans:
             body = join_object({**self.members, "model": named})
         else:
             body = splice(self.body, [(spans["model"], named)])
-        return self._with_body(body, model=model)
-
-    def _with_body(self, body: bytes, model: str | None = None) -> MessagesRequest:
-        return replace(self, body=body, members=scan_object(body), model=model or self.model)
+        return replace(self, body=body, members={**self.members, "model": named}, model=model)
 
     def _system_texts(self) -> Iterator[bytes]:
         if b"CCM-SUBAGENT-MODEL" not in self.body:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from proxy.patterns import BadPattern, compile_pattern
 
-_DRILL = re.compile(r"^(?:status:[45]\d\d|hang|cut:\d{1,6})$")
+_DRILL = re.compile(r"(?:status:[45][0-9]{2}|hang|cut:[0-9]{1,6})")
 
 
 def validate_pattern(value: str) -> None:
@@ -21,5 +21,5 @@ def validate_pattern(value: str) -> None:
 
 def validate_drill(value: str) -> None:
     """A drill of the echo provider."""
-    if not _DRILL.match(value):
+    if not _DRILL.fullmatch(value):
         raise ValidationError("A drill is status:529 (any 4xx or 5xx), hang, or cut:40 (characters).")

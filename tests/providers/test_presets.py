@@ -1,0 +1,60 @@
+"""Presets: every row can be used as it is."""
+
+from typing import get_args
+from urllib.parse import urlsplit
+
+import pytest
+
+from providers.presets import ECHO_URL, PRESETS, AuthStyle, SystemRole, WireFormat
+from providers.validators import validate_base_url, validate_headers
+
+ROWS = pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
+
+
+@ROWS
+def test_row_is_well_formed(preset):
+    """A preset names a known wire format and sign-in, and its headers and address would pass the forms."""
+    assert preset.wire_format in get_args(WireFormat)
+    assert preset.auth in get_args(AuthStyle)
+    assert preset.quirks.inline_system in get_args(SystemRole)
+    assert preset.label
+    validate_headers(dict(preset.headers))
+    if preset.base_url:
+        validate_base_url(preset.base_url)
+        assert not preset.base_url.endswith("/")
+
+
+@ROWS
+def test_address_is_safe_and_ends_before_the_path(preset):
+    """Keys travel to vendors over https only, and an address never ends with the format's own path."""
+    if preset.base_url and preset.base_url != ECHO_URL:
+        assert urlsplit(preset.base_url).scheme == "https"
+        assert not preset.base_url.endswith(("/messages", "/chat/completions"))
+        if preset.wire_format == "anthropic_messages":
+            assert not preset.base_url.endswith("/v1")
+
+
+def test_rows_are_found_by_their_own_name():
+    """The table's keys are the rows' names, and no environment variable belongs to two vendors."""
+    assert all(name == row.name for name, row in PRESETS.items())
+    keys = [row.env_key for row in PRESETS.values() if row.env_key]
+    assert len(keys) == len(set(keys))
+
+
+def test_what_has_no_address_is_bring_your_own():
+    """Only the compatible presets lack an address; only echo needs no key."""
+    assert {n for n, row in PRESETS.items() if not row.base_url} == {"anthropic-compatible", "openai-compatible"}
+    assert {n for n, row in PRESETS.items() if row.auth == "none"} == {"echo"}
+
+
+def test_every_provider_type_of_an_imported_file_is_known():
+    """The API-key vendors of Claude Code Mux have a row of the same name and address."""
+    expected = {
+        "anthropic": "https://api.anthropic.com", "z.ai": "https://api.z.ai/api/anthropic",
+        "minimax": "https://api.minimax.io/anthropic", "zenmux": "https://zenmux.ai/api/anthropic",
+        "kimi-coding": "https://api.kimi.com/coding", "openai": "https://api.openai.com/v1",
+        "openrouter": "https://openrouter.ai/api/v1", "deepinfra": "https://api.deepinfra.com/v1/openai",
+        "novita": "https://api.novita.ai/v3/openai",
+    }  # fmt: skip
+    assert {name: PRESETS[name].base_url for name in expected} == expected
+    assert {"baseten", "together", "fireworks", "groq", "nebius", "cerebras", "moonshot"} <= set(PRESETS)
