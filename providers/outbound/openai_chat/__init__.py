@@ -1,0 +1,60 @@
+"""OpenAI Chat Completions as an outbound format: request, response, stream and errors, each a module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from providers.errors import Failure
+from providers.outbound.openai_chat.errors import status_failure
+from providers.outbound.openai_chat.names import NameMap
+from providers.outbound.openai_chat.request import build_body
+from providers.outbound.openai_chat.response import read_reply
+from providers.outbound.openai_chat.stream import ChatTranslator
+from providers.targets import Target, UpstreamRequest
+from providers.wire.messages import MessagesReply, MessagesRequest
+from providers.wire.spans import dumps
+
+
+class OpenAIChat:
+    """The `Outbound` of OpenAI and of every vendor with an OpenAI-compatible chat address."""
+
+    def request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest:
+        """The request in Chat's words. Raises UpstreamFailure (rejected) for media the target cannot take."""
+        body = dumps(build_body(messages, target))
+        return UpstreamRequest("POST", target.base_url + "/chat/completions", _headers(messages, target), body)
+
+    def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
+        """Chat has no counter."""
+        return None
+
+    def translator(self, messages: MessagesRequest, target: Target) -> ChatTranslator:
+        """A translator for one streamed answer."""
+        return ChatTranslator(messages)
+
+    def reply(self, body: bytes, messages: MessagesRequest, target: Target) -> MessagesReply:
+        """A chat completion as a Messages reply. Raises UpstreamFailure."""
+        return read_reply(body, messages, NameMap.of(messages))
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """What an answer other than 2xx means."""
+        return status_failure(status, headers, body)
+
+
+def _headers(messages: MessagesRequest, target: Target) -> dict[str, str]:
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if messages.stream else "application/json",
+        "accept-encoding": "identity",
+        "user-agent": "ccm",
+    }
+    secret = target.secret.reveal()
+    if secret and target.preset.auth == "bearer":
+        headers["authorization"] = f"Bearer {secret}"
+    elif secret and target.preset.auth == "x-api-key":
+        headers["x-api-key"] = secret
+    for name, value in (*target.preset.headers, *target.extra_headers):
+        headers[name.lower()] = value
+    return headers
+
+
+OPENAI_CHAT = OpenAIChat()

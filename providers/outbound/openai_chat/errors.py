@@ -1,0 +1,92 @@
+"""What Chat's errors mean, with any status, inside a 200 and inside a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from providers.errors import Failure, FailureKind, plain_words
+from providers.outbound.retry_after import retry_after_seconds
+from providers.outbound.wordings import too_long_message
+from providers.wire.spans import MalformedJson, loads
+
+_BY_STATUS = {
+    401: FailureKind.REFUSED_KEY,
+    402: FailureKind.QUOTA,
+    403: FailureKind.REFUSED_KEY,
+    404: FailureKind.NO_SUCH_MODEL,
+    408: FailureKind.TIMED_OUT,
+    413: FailureKind.TOO_LONG,
+    429: FailureKind.RATE_LIMITED,
+}
+_QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "quota_exceeded", "insufficient_balance"}
+_BY_CODE = {
+    "rate_limit_exceeded": FailureKind.RATE_LIMITED,
+    "rate_limit_error": FailureKind.RATE_LIMITED,
+    "invalid_api_key": FailureKind.REFUSED_KEY,
+    "authentication_error": FailureKind.REFUSED_KEY,
+    "model_not_found": FailureKind.NO_SUCH_MODEL,
+    "invalid_request_error": FailureKind.REJECTED,
+    "invalid_prompt": FailureKind.REJECTED,
+    "server_error": FailureKind.OVERLOADED,
+    "overloaded": FailureKind.OVERLOADED,
+    "overloaded_error": FailureKind.OVERLOADED,
+    "service_unavailable": FailureKind.OVERLOADED,
+}
+
+
+def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """What an answer other than 2xx means. `headers` has lower-case names."""
+    try:
+        parsed = loads(body)
+    except MalformedJson:
+        parsed = None
+    if isinstance(parsed, list) and parsed:
+        parsed = parsed[0]
+    error = parsed.get("error", parsed) if isinstance(parsed, dict) else body.decode("utf-8", "replace")
+    return error_failure(error, status, retry_after_seconds(headers))
+
+
+def error_failure(error: Any, status: int, retry_after_s: float | None = None) -> Failure:
+    """What an `error` object (or text) means; `status` is the HTTP status it came with."""
+    fields = error if isinstance(error, dict) else {"message": error}
+    message = _message(fields)
+    codes = [str(fields.get(key) or "").lower() for key in ("code", "type")]
+    kind = _kind(status, codes)
+    if kind in (FailureKind.RATE_LIMITED, FailureKind.REFUSED_KEY) and _QUOTA_CODES & set(codes):
+        kind = FailureKind.QUOTA
+    if kind in (FailureKind.REJECTED, FailureKind.TOO_LONG, FailureKind.OVERLOADED, FailureKind.GARBLED):
+        probe = f"{message} context_length_exceeded" if "context_length_exceeded" in codes else message
+        rewritten = too_long_message(probe)
+        if rewritten is None and kind is FailureKind.TOO_LONG:
+            rewritten = too_long_message("context length")
+        if rewritten is not None:
+            return Failure(FailureKind.TOO_LONG, rewritten, status, retry_after_s, "invalid_request_error")
+    return Failure(kind, plain_words(message), status, retry_after_s)
+
+
+def _message(fields: Mapping[str, Any]) -> str:
+    for key in ("message", "detail", "error", "msg"):
+        value = fields.get(key)
+        if isinstance(value, str) and value.strip():
+            return value
+        if isinstance(value, dict | list):
+            return str(value)
+    return "the upstream gave no reason"
+
+
+def _kind(status: int, codes: list[str]) -> FailureKind:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500:
+        return FailureKind.OVERLOADED
+    if 400 <= status < 500:
+        return FailureKind.REJECTED
+    for code in codes:
+        if code in _BY_CODE:
+            return _BY_CODE[code]
+        if code in _QUOTA_CODES:
+            return FailureKind.QUOTA
+        if code.isdigit() and int(code) >= 400:
+            return _kind(int(code), [])
+    return FailureKind.GARBLED

@@ -1,0 +1,103 @@
+"""A Messages request in the words of Chat Completions.
+
+The same request makes the same bytes, and the messages of a later turn begin with those of
+the earlier one: upstream prompt caches live on it.
+Source: OpenAI's Chat Completions reference; quirks of compatible servers are in the preset.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from providers.outbound.openai_chat.conversation import Conversation, system_text
+from providers.outbound.openai_chat.names import NameMap
+from providers.outbound.openai_chat.tools import chat_tools, tool_choice
+from providers.presets import Quirks
+from providers.targets import Target
+from providers.wire.messages import MessagesRequest
+
+_EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_BUDGETS = ((2_000, "low"), (8_000, "medium"), (24_000, "high"))
+
+
+def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
+    """The body of `/chat/completions`. Raises UpstreamFailure (rejected) for media the target cannot take."""
+    source, quirks = messages.parsed, target.preset.quirks
+    names = NameMap.of(messages)
+    tools, unavailable = chat_tools(source.get("tools"), names)
+    system = system_text(source.get("system"))
+    if unavailable:
+        system = "\n\n".join(filter(None, [system, _without(unavailable)]))
+    conversation = Conversation(quirks, names)
+    if system:
+        conversation.system(system)
+    for message in source.get("messages") or ():
+        if isinstance(message, dict):
+            conversation.add(message)
+    body: dict[str, Any] = {"model": target.actual_model, "messages": conversation.finish()}
+    if tools:
+        body["tools"] = tools
+        body |= tool_choice(source.get("tool_choice"), names, quirks)
+    body |= _limits(source, target, quirks)
+    body |= _effort(source, quirks)
+    body |= _format(source, quirks)
+    if messages.stream:
+        body["stream"] = True
+        if quirks.stream_usage:
+            body["stream_options"] = {"include_usage": True}
+    return body
+
+
+def _without(kinds: list[str]) -> str:
+    return f"Not available in this conversation: {', '.join(kinds)}. Say so instead of guessing results."
+
+
+def _limits(source: dict[str, Any], target: Target, quirks: Quirks) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    limit = source.get("max_tokens")
+    if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
+        found[quirks.max_tokens_key] = min(limit, target.max_output_tokens or limit)
+    stops = [s for s in source.get("stop_sequences") or () if isinstance(s, str) and s.strip()]
+    reasoning_model = quirks.max_tokens_key == "max_completion_tokens"
+    if stops and not reasoning_model:
+        found["stop"] = stops[:4]
+    if not reasoning_model:
+        for key in ("temperature", "top_p"):
+            if isinstance(source.get(key), int | float):
+                found[key] = source[key]
+    if quirks.top_k and isinstance(source.get("top_k"), int):
+        found["top_k"] = source["top_k"]
+    return found
+
+
+def _effort(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
+    if not quirks.reasoning_effort:
+        return {}
+    effort = effective_effort(source)
+    return {"reasoning_effort": "high" if effort in ("xhigh", "max") else effort} if effort else {}
+
+
+def effective_effort(source: dict[str, Any]) -> str | None:
+    """The effort asked for: the last per-message one, else the top-level one, else the thinking budget's."""
+    thinking = source.get("thinking")
+    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    configs = [m.get("output_config") for m in source.get("messages") or () if isinstance(m, dict)]
+    for config in [*reversed(configs), source.get("output_config")]:
+        if isinstance(config, dict) and config.get("effort") in _EFFORTS:
+            return str(config["effort"])
+    if kind == "enabled" and isinstance(thinking, dict):
+        budget = thinking.get("budget_tokens")
+        amount = budget if isinstance(budget, int) else 0
+        return next((effort for most, effort in _BUDGETS if amount < most), "xhigh")
+    return None
+
+
+def _format(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
+    config = source.get("output_config")
+    wanted = config.get("format") if isinstance(config, dict) else None
+    if not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
+        return {}
+    if not quirks.json_schema:
+        return {"response_format": {"type": "json_object"}}
+    schema = {"name": "response", "schema": wanted.get("schema") or {}, "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}

@@ -1,0 +1,201 @@
+"""A streamed chat completion as Messages events.
+
+Parallel tool calls may arrive interleaved; Messages allows one open block at a time, so a
+call that comes while another is open waits in memory until its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from providers.errors import Failure, FailureKind, UpstreamFailure, plain_words
+from providers.outbound.openai_chat.errors import error_failure
+from providers.outbound.openai_chat.names import NameMap
+from providers.outbound.openai_chat.response import message_id, reasoning_of, text_of
+from providers.outbound.openai_chat.usage import read_usage, stop_reason
+from providers.wire.blocks import BlockWriter
+from providers.wire.messages import MessagesEvent, MessagesRequest, Usage
+from providers.wire.spans import MalformedJson, dumps, loads
+from providers.wire.sse import ServerSentEvent
+from providers.wire.tokens import estimate_text, estimate_tokens
+
+
+@dataclass
+class _Call:
+    """One tool call as far as it has come."""
+
+    key: int
+    id: str = ""
+    name: str = ""
+    waiting: str = ""
+    """Arguments not yet written."""
+    written: bool = False
+    """The block was begun."""
+    arguments: list[str] = field(default_factory=list)
+
+
+class ChatTranslator:
+    """Chat chunks in, Messages events out, in the legal order."""
+
+    def __init__(self, messages: MessagesRequest) -> None:
+        self._request = messages
+        self._names = NameMap.of(messages)
+        self._writer = BlockWriter()
+        self._calls: list[_Call] = []
+        self._active: _Call | None = None
+        self._finish: str | None = None
+        self._refused = False
+        self._usage: Usage | None = None
+        self._written_text: list[str] = []
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """True once message_stop has been produced."""
+        return self._ended
+
+    def feed(self, event: ServerSentEvent) -> Sequence[MessagesEvent]:
+        """One upstream event. Raises UpstreamFailure for errors and for what is no chat chunk."""
+        data = event.data.strip()
+        if not data or self._ended:
+            return ()
+        if data == b"[DONE]":
+            if self._writer.started:
+                self._finish = self._finish or "stop"
+            return self._end()
+        chunk = self._chunk(data)
+        events = self._start(chunk)
+        self._usage = read_usage(chunk.get("usage")) or self._usage
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if isinstance(choice, dict):
+            delta = choice.get("delta") or choice.get("message")
+            if isinstance(delta, dict):
+                events += self._delta(delta)
+            if isinstance(choice.get("finish_reason"), str):
+                self._finish = choice["finish_reason"]
+        return events
+
+    def finish(self) -> Sequence[MessagesEvent]:
+        """The upstream's stream has ended. Raises UpstreamFailure when no finish reason was ever given."""
+        return () if self._ended else self._end()
+
+    def _chunk(self, data: bytes) -> dict[str, Any]:
+        try:
+            chunk = loads(data)
+        except MalformedJson as error:
+            words = plain_words(data.decode("utf-8", "replace"), 100)
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, f"an event is not JSON: {words}", 200)) from error
+        if not isinstance(chunk, dict):
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "an event is no JSON object", 200))
+        if chunk.get("error"):
+            raise UpstreamFailure(error_failure(chunk["error"], 200))
+        return chunk
+
+    def _start(self, chunk: dict[str, Any]) -> list[MessagesEvent]:
+        if self._writer.started:
+            return []
+        estimate = Usage(input=estimate_tokens(self._request))
+        return self._writer.start(message_id(chunk.get("id")), self._request.model, estimate)
+
+    def _delta(self, delta: dict[str, Any]) -> list[MessagesEvent]:
+        events: list[MessagesEvent] = []
+        if thinking := reasoning_of(delta):
+            events += self._flush_calls() + self._writer.thinking(thinking)
+        text = text_of(delta.get("content"))
+        if isinstance(delta.get("refusal"), str) and delta["refusal"]:
+            self._refused = True
+            text += delta["refusal"]
+        if text:
+            self._written_text.append(text)
+            events += self._flush_calls() + self._writer.text(text)
+        calls = delta.get("tool_calls")
+        for piece in calls if isinstance(calls, list) else ():
+            if isinstance(piece, dict):
+                events += self._tool(piece)
+        return events
+
+    def _tool(self, piece: dict[str, Any]) -> list[MessagesEvent]:
+        function = piece.get("function")
+        function = function if isinstance(function, dict) else {}
+        call = self._call_of(piece)
+        if isinstance(piece.get("id"), str) and not call.id:
+            call.id = piece["id"]
+        if isinstance(function.get("name"), str) and not call.name:
+            call.name = function["name"]
+        arguments = function.get("arguments")
+        if isinstance(arguments, dict):
+            arguments = dumps(arguments).decode()
+        if isinstance(arguments, str):
+            call.waiting += arguments
+        return self._write(call)
+
+    def _call_of(self, piece: dict[str, Any]) -> _Call:
+        index, new_id = piece.get("index"), piece.get("id")
+        key = index if isinstance(index, int) else (self._calls[-1].key if self._calls else 0)
+        for call in reversed(self._calls):
+            if call.key == key:
+                if isinstance(new_id, str) and new_id and call.id and new_id != call.id:
+                    break  # some servers number every call 0: another id is another call
+                return call
+        call = _Call(key)
+        self._calls.append(call)
+        return call
+
+    def _write(self, call: _Call) -> list[MessagesEvent]:
+        if self._active is not None and self._active is not call and _is_object("".join(self._active.arguments)):
+            self._active = None  # complete: the next call need not wait
+        if not call.name or (self._active is not call and (self._active is not None or call.written)):
+            return []
+        events: list[MessagesEvent] = []
+        if not call.written:
+            call.written = True
+            self._active = call
+            events += self._writer.tool(call.id or self._made_up_id(call), self._names.original(call.name))
+        if call.waiting:
+            call.arguments.append(call.waiting)
+            events += self._writer.tool_input(call.waiting)
+            call.waiting = ""
+        return events
+
+    def _made_up_id(self, call: _Call) -> str:
+        return f"toolu_{self._calls.index(call)}_{message_id(call.name + call.waiting)[4:]}"
+
+    def _flush_calls(self) -> list[MessagesEvent]:
+        """Write every call that waits: something else is about to open a block."""
+        events: list[MessagesEvent] = []
+        for call in self._calls:
+            if call.name and not call.written:
+                self._active = None
+                events += self._write(call)
+        if self._active is not None:
+            self._active = None
+            events += self._writer.close()
+        return events
+
+    def _end(self) -> list[MessagesEvent]:
+        if self._finish is None:
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "the stream ended before it was finished", 200))
+        events = self._start({}) + self._flush_calls()
+        whole = all(_is_object("".join(call.arguments)) and not call.waiting for call in self._calls)
+        if self._finish != "length" and not whole:
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "a tool call's arguments are no JSON object", 200))
+        reason = stop_reason(self._finish, self._writer.tools, self._refused)
+        usage = self._usage or Usage(estimate_tokens(self._request), self._output_estimate())
+        self._ended = True
+        return events + self._writer.finish(reason, usage)
+
+    def _output_estimate(self) -> int:
+        written = self._written_text + [piece for call in self._calls for piece in call.arguments]
+        return estimate_text("".join(written))
+
+
+def _is_object(text: str) -> bool:
+    if not text:
+        return True
+    try:
+        return isinstance(loads(text.encode("utf-8", "replace")), dict)
+    except MalformedJson:
+        return False

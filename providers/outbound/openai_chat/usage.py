@@ -1,0 +1,37 @@
+"""Chat's usage as Anthropic counts it, and its finish reasons as stop reasons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from providers.wire.messages import Usage
+
+_STOPS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+
+
+def read_usage(usage: Any) -> Usage | None:
+    """Tokens of a `usage` object, None when there is none. Chat's prompt count includes cached tokens, ours not."""
+    if not isinstance(usage, dict):
+        return None
+    details = usage.get("prompt_tokens_details")
+    details = details if isinstance(details, dict) else {}
+    prompt, output = _tokens(usage, "prompt_tokens"), _tokens(usage, "completion_tokens")
+    read = _tokens(details, "cached_tokens") or _tokens(usage, "prompt_cache_hit_tokens")
+    write = _tokens(details, "cache_write_tokens")
+    # An upstream whose cached count exceeds its prompt count has excluded it already.
+    fresh = prompt - read - write if read + write <= prompt else prompt
+    return Usage(fresh, output, read, write)
+
+
+def stop_reason(finish: str | None, tools: int, refused: bool) -> str:
+    """The stop reason: truncation beats tools, tools beat whatever word the server chose."""
+    if finish == "length":
+        return "max_tokens"
+    if tools:
+        return "tool_use"
+    return "refusal" if refused else _STOPS.get(finish or "stop", "end_turn")
+
+
+def _tokens(source: dict[str, Any], key: str) -> int:
+    value = source.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,0 +1,59 @@
+"""The many ways upstreams say that a prompt is too long, rewritten in the words Claude Code acts on.
+
+Claude Code compacts the conversation when it reads `prompt is too long: N tokens > M maximum`, and lowers
+`max_tokens` on the other wording. Source: observed behaviour of Claude Code 2.1.
+"""
+
+from __future__ import annotations
+
+import re
+
+NO_NUMBERS = "capability_rejected: prompt_too_long"
+
+_SPLIT = re.compile(
+    r"maximum context length (?:is|of) (\d+).{0,200}?(\d+) (?:tokens )?(?:in|from) the (?:messages|prompt|input)"
+    r".{0,90}?(\d+) (?:tokens )?(?:in|for|of) the (?:completion|output)", re.IGNORECASE | re.DOTALL,
+)  # fmt: skip
+_LIMIT_FIRST = (
+    re.compile(r"maximum context length (?:is|of) (\d+).{0,200}?(?:resulted in|requested|has|contains?|got)"
+               r" (?:about )?(\d+)", re.IGNORECASE | re.DOTALL),
+    re.compile(r"context (?:window|size|length)\D{0,40}(\d+).{0,120}?(?:prompt|input|request)\D{0,60}(\d+)",
+               re.IGNORECASE | re.DOTALL),
+)  # fmt: skip
+_COUNT_FIRST = (
+    re.compile(r"prompt is too long: (\d+) tokens > (\d+)", re.IGNORECASE),
+    re.compile(r"input token count \(?(\d+)\)? exceeds the maximum.{0,60}?\(?(\d+)\)?", re.IGNORECASE | re.DOTALL),
+    re.compile(r"(?:prompt|input|request)\D{0,40}\(?(\d+)\D{0,20}tokens?\)?.{0,60}?(?:exceeds?|larger|longer|greater|>)"
+               r".{0,80}?(\d+)", re.IGNORECASE | re.DOTALL),
+)  # fmt: skip
+_RECOGNISED = re.compile(
+    r"context_length_exceeded|context length|context window|maximum context|prompt is too long|prompt too long"
+    r"|input is too long|too many tokens|exceeds? the (?:available |model'?s? )?context|reduce the length"
+    r"|token limit exceeded|exceeds the maximum number of tokens|context size|max(?:imum)? input (?:length|tokens)",
+    re.IGNORECASE,
+)
+
+
+def too_long_message(text: str) -> str | None:
+    """The wording to hand on when `text` says that a prompt exceeds the context window, else None."""
+    if text.startswith("input length and `max_tokens` exceed context limit"):
+        return text
+    if not _RECOGNISED.search(text):
+        return None
+    if (split := _SPLIT.search(text)) and int(split[2]) <= int(split[1]):
+        limit, prompt, output = (int(number) for number in split.groups())
+        return (
+            f"input length and `max_tokens` exceed context limit: {prompt} + {output} > {limit}, "
+            "decrease input length or `max_tokens` and try again"
+        )
+    for pattern in _COUNT_FIRST:
+        if found := pattern.search(text):
+            return _native(int(found[1]), int(found[2]))
+    for pattern in _LIMIT_FIRST:
+        if found := pattern.search(text):
+            return _native(int(found[2]), int(found[1]))
+    return NO_NUMBERS
+
+
+def _native(tokens: int, limit: int) -> str:
+    return f"prompt is too long: {tokens} tokens > {limit} maximum" if tokens > limit else NO_NUMBERS

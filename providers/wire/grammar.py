@@ -1,0 +1,127 @@
+"""The legal order of a Messages stream, as a small machine: every illegal event is one clear error.
+
+The oracle of the tests: every stream we produce must pass it. Source: the streaming
+reference of the Messages API and what the official SDKs' accumulators rely on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from providers.wire.messages import MessagesEvent
+from providers.wire.spans import MalformedJson, loads
+
+
+class GrammarError(ValueError):
+    """An event that may not stand where it stands."""
+
+
+_DELTAS = {
+    "text_delta": ("text",),
+    "citations_delta": ("text",),
+    "input_json_delta": ("tool_use", "server_tool_use", "mcp_tool_use"),
+    "thinking_delta": ("thinking",),
+    "signature_delta": ("thinking",),
+    "compaction_delta": ("compaction",),
+}
+
+
+class Grammar:
+    """Feed it every event in order, then `finish`. Raises GrammarError."""
+
+    def __init__(self) -> None:
+        self._state = "before"
+        self._next_index = 0
+        self._open: dict[str, Any] | None = None
+        self._signed = False
+        self._inputs: list[str] = []
+        self._stop_reason: str | None = None
+        self._unfinished_input = False
+        self._tools = 0
+
+    def feed(self, event: MessagesEvent) -> None:
+        """One event."""
+        if event.type == "ping":
+            return
+        if self._state in ("stopped", "failed"):
+            raise GrammarError(f"{event.type} after the end of the stream")
+        if event.type == "error":
+            self._state = "failed"
+            return
+        payload = event.payload()
+        if payload.get("type") != event.type:
+            raise GrammarError(f"the event is called {event.type} but its data says {payload.get('type')}")
+        step = getattr(self, f"_{event.type}", None)
+        if step is None:
+            raise GrammarError(f"unknown event {event.type}")
+        step(payload)
+
+    def finish(self) -> None:
+        """The stream has ended: legally, by message_stop or an error event."""
+        if self._state not in ("stopped", "failed"):
+            raise GrammarError("the stream ended without message_stop or an error event")
+
+    def _message_start(self, payload: dict[str, Any]) -> None:
+        if self._state != "before":
+            raise GrammarError("a second message_start")
+        message = payload.get("message") or {}
+        usage = message.get("usage") or {}
+        if not message.get("id") or message.get("content") != [] or not isinstance(usage.get("input_tokens"), int):
+            raise GrammarError("message_start needs an id, an empty content and a usage with integers")
+        self._state = "open"
+
+    def _content_block_start(self, payload: dict[str, Any]) -> None:
+        if self._state != "open" or self._open is not None:
+            raise GrammarError("a block starts outside a message, after message_delta or inside another block")
+        if payload.get("index") != self._next_index:
+            raise GrammarError(f"block {payload.get('index')} starts where {self._next_index} is due")
+        self._open = payload["content_block"]
+        self._signed, self._inputs = False, []
+        self._tools += self._open["type"] == "tool_use"
+        if self._open["type"] == "tool_use" and not (self._open.get("id") and self._open.get("name")):
+            raise GrammarError("a tool_use block needs an id and a name")
+
+    def _content_block_delta(self, payload: dict[str, Any]) -> None:
+        if self._open is None or payload.get("index") != self._next_index:
+            raise GrammarError("a delta for a block that is not open")
+        kind = payload["delta"].get("type")
+        if self._open["type"] not in _DELTAS.get(kind, ()):
+            raise GrammarError(f"a {kind} inside a {self._open['type']} block")
+        if self._signed:
+            raise GrammarError("a delta after the signature")
+        self._signed = kind == "signature_delta"
+        if kind == "input_json_delta":
+            self._inputs.append(payload["delta"]["partial_json"])
+
+    def _content_block_stop(self, payload: dict[str, Any]) -> None:
+        if self._open is None or payload.get("index") != self._next_index:
+            raise GrammarError("a stop for a block that is not open")
+        text = "".join(self._inputs)
+        if text:
+            self._unfinished_input = self._unfinished_input or not _is_object(text)
+        self._open = None
+        self._next_index += 1
+
+    def _message_delta(self, payload: dict[str, Any]) -> None:
+        if self._state not in ("open", "ending") or self._open is not None:
+            raise GrammarError("message_delta outside a message or inside a block")
+        if not isinstance((payload.get("usage") or {}).get("output_tokens"), int):
+            raise GrammarError("message_delta needs usage.output_tokens")
+        self._stop_reason = payload["delta"].get("stop_reason") or self._stop_reason
+        self._state = "ending"
+
+    def _message_stop(self, _payload: dict[str, Any]) -> None:
+        if self._state != "ending" or self._stop_reason is None:
+            raise GrammarError("message_stop without a message_delta that gives the stop reason")
+        if self._unfinished_input and self._stop_reason != "max_tokens":
+            raise GrammarError("a tool's input is no JSON object")
+        if self._stop_reason == "tool_use" and not self._tools:
+            raise GrammarError("stop_reason tool_use without a tool_use block")
+        self._state = "stopped"
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(loads(text.encode("utf-8", "surrogatepass")), dict)
+    except (MalformedJson, UnicodeError):
+        return False
