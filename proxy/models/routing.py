@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -77,6 +78,12 @@ class RouterSettings(models.Model):
 
     def __str__(self) -> str:
         return "Router settings"
+
+    def clean(self) -> None:
+        """Not a number passes every comparison, so the validators of the waits let it through."""
+        waits = ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s")
+        if wrong := [name for name in waits if math.isnan(getattr(self, name) or 0)]:
+            raise ValidationError(dict.fromkeys(wrong, "Enter a number of seconds."))
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """There is one row, and this is it."""
