@@ -25,6 +25,11 @@ from proxy.configfile.values import (
 _SECRET_HEADER = re.compile(r"(?i)auth|key|token|secret|cookie|password|credential")
 
 
+def is_secret_header(name: str) -> bool:
+    """Whether a header's name suggests that its value is a secret."""
+    return _SECRET_HEADER.search(name) is not None
+
+
 class UnreadableSecret(ValueError):
     """A secret that was asked for cannot be unsealed; the message says whose."""
 
@@ -114,7 +119,7 @@ def _provider(value: ProviderValues, state: State, secrets: _Secrets) -> Table:
     if value.headers:
         headers = tomlkit.inline_table()
         for name, text in value.headers:
-            hide = _SECRET_HEADER.search(name)
+            hide = is_secret_header(name)
             headers[name] = secrets.written(text, value.name, "header", name) if hide else escape(text)
         table.add("headers", headers)
     if own:

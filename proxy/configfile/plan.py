@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+from providers.presets import PRESETS
 from proxy.configfile.findings import Findings, Place
 from proxy.configfile.parse import ParsedFile
 from proxy.configfile.values import (
@@ -14,6 +15,7 @@ from proxy.configfile.values import (
     Key,
     MappingValues,
     ModelValues,
+    ProviderValues,
     RouterValues,
     RuleValues,
     State,
@@ -138,6 +140,29 @@ def check_references(final: State, parsed: ParsedFile, findings: Findings) -> No
             for rank, mapping in enumerate(value.mappings):
                 spot = parsed.places.get(mapping_key(value.name, rank), place)
                 _refer(mapping.provider, providers, "provider", spot, "provider", findings)
+
+
+def check_addresses(current: State, final: State, parsed: ParsedFile, findings: Findings) -> None:
+    """Report a stored key that would travel to another server only because the provider's address changes."""
+    for key, value in final.items():
+        if not isinstance(value, CredentialValues) or key not in current:
+            continue
+        said = parsed.values.get(key)
+        owner = provider_key(value.provider)
+        if isinstance(said, CredentialValues) and said.secret is not None:
+            continue
+        if _origin(current.get(owner)) != _origin(final.get(owner)):
+            message = f"would take the stored key {value.label!r} to another server; give its api_key in the file too"
+            findings.error(parsed.places.get(owner, Place((), value.provider)), message, "base_url")
+
+
+def _origin(value: Value | None) -> tuple[str, str]:
+    """Scheme and host with port of where a provider's requests go."""
+    if not isinstance(value, ProviderValues):
+        return "", ""
+    preset = PRESETS.get(value.preset)
+    scheme, _, rest = (value.base_url or (preset.base_url if preset else "")).partition("://")
+    return scheme.lower(), rest.partition("/")[0].lower()
 
 
 def _refer(name: str, known: set[str], kind: str, place: Place, key: str, findings: Findings) -> None:

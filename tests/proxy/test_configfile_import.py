@@ -1,12 +1,14 @@
 """Importing and exporting: rows, idempotence, pruning and the round trip."""
 # ruff: noqa: E501 (tables of cases read best one to a line)
 
+import json
 import re
 
 import pytest
 from django.apps import apps
 
 from providers.models import Credential, Provider
+from proxy.configfile.display import state_content
 from proxy.configfile.export import UnreadableSecret, export
 from proxy.configfile.importing import UnreadableFile, import_text, read_text
 from proxy.configfile.rows import load_state
@@ -269,6 +271,37 @@ def test_the_export_imports_to_the_same_state(with_secrets):
     Provider.objects.all().delete()
     imported(result.text, environ)
     assert load_state() == state
+
+
+@pytest.mark.parametrize(
+    ("lines", "refused"),
+    [
+        ("base_url = 'https://evil.example'", True),
+        ("base_url = 'http://api.z.ai/api/anthropic'", True),
+        ("base_url = 'https://api.z.ai/v2'", False),
+        ("base_url = 'https://other.example'\napi_key = 'a-new-key-for-there'", False),
+    ],
+)
+def test_a_stored_key_does_not_follow_the_address_elsewhere(lines, refused):
+    """Whoever can import a file cannot send stored keys to a server of theirs."""
+    imported("[[providers]]\nname = 'zai'\nprovider_type = 'z.ai'\napi_key = '$ZAI'\n")
+    text = f"[[providers]]\nname = 'zai'\nprovider_type = 'z.ai'\n{lines}\n"
+    if refused:
+        assert "would take the stored key 'API key' to another server" in errors_of(text)[0]
+    else:
+        imported(text)
+
+
+def test_the_state_as_json_is_shaped_like_the_file_and_masks_secrets():
+    """What the web shows: keys by their last characters, headers that look like keys too."""
+    imported()
+    content = state_content(load_state())
+    assert json.loads(json.dumps(content)).keys() == {"router", "providers", "models"}
+    kimi = next(provider for provider in content["providers"] if provider["name"] == "kimi")
+    assert kimi["credentials"] == [{"label": "API key", "api_key": "…3456", "enabled": True}]
+    assert kimi["headers"] == {"X-Title": "costs $5", "X-Auth-Extra": "…ader"}
+    assert [rule["name"] for rule in content["router"]["rules"]] == ["large", "no images"]
+    assert "secret" not in json.dumps(content)
 
 
 def test_an_export_without_secrets_holds_none():

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from providers.vault import VaultError
+from proxy.configfile.display import result_content
 from proxy.configfile.importing import ImportResult, UnreadableFile, import_text, read_text
-from proxy.configfile.plan import Change
 from proxy.management.reporting import ReportingCommand
 
 
@@ -34,7 +33,7 @@ class Command(ReportingCommand):
         except (UnreadableFile, VaultError) as error:
             self.report([], {"ok": False, "errors": [str(error)]}, options["json"])
             raise CommandError(str(error)) from error
-        self.report(_lines(result, dry_run), _content(result, dry_run), options["json"])
+        self.report(_lines(result, dry_run), result_content(result, dry_run=dry_run), options["json"])
         if result.errors:
             count = len(result.errors)
             raise CommandError(f"{count} problem{'s' if count > 1 else ''} in the file; nothing was imported")
@@ -50,18 +49,3 @@ def _lines(result: ImportResult, dry_run: bool) -> list[str]:
     count = len(result.changes)
     changes = f"{count} change{'s' if count > 1 else ''}"
     return [*lines, f"{changes} to make; nothing was written (--dry-run)" if dry_run else f"{changes} made"]
-
-
-def _content(result: ImportResult, dry_run: bool) -> dict[str, Any]:
-    return {
-        "ok": not result.errors,
-        "dry_run": dry_run,
-        "errors": [str(finding) for finding in result.errors],
-        "notes": [str(note) for note in result.notes],
-        "changes": [_change(change) for change in result.changes],
-    }
-
-
-def _change(change: Change) -> dict[str, Any]:
-    fields = [asdict(field) for field in change.fields]
-    return {"action": change.action, "kind": change.kind, "name": change.name, "fields": fields}
