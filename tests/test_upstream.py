@@ -116,6 +116,11 @@ def test_requests_are_recorded(up):
         ("empty200", 200, b"content-length: 0"),
         ("empty_answer", 200, b'"content":[]'),
         ("echo-key", 401, b"sk-mine"),
+        ("redirect", 307, b"/elsewhere/v1/messages"),
+        ("hdr200k", 200, b"x-filler-199"),
+        ("sseforjson", 200, b"message_stop"),
+        ("jsonforsse", 200, b"end_turn"),
+        ("bomb", 200, b"content-encoding: gzip"),
         ("nobody", 501, b"no fault is called nobody"),
     ],
 )
@@ -137,6 +142,7 @@ def test_answers_with_a_status(up, name, status, words):
         ("cutclose", False, b"Hel", b"chunked"),
         ("cuttool", False, b"input_json_delta", b"content_block_stop"),
         ("badchunk", False, b"zz\r\n", b"message_stop"),
+        ("cutlen", False, b"Hel", b"message_stop"),
         ("nothttp", False, b"SSH", b"HTTP/1.1"),
     ],
 )
@@ -158,7 +164,8 @@ def test_errors_inside_streams(up, name, first):
 
 
 @pytest.mark.parametrize(
-    ("name", "seen"), [("hang", b""), ("hdrhang", b"200"), ("pinghang", b"ping"), ("flood", b"xxx")]
+    ("name", "seen"),
+    [("hang", b""), ("hdrhang", b"200"), ("pinghang", b"ping"), ("flood", b"xxx"), ("overtime", b"more")],
 )
 def test_a_peer_that_leaves_is_noticed(up, name, seen):
     """An endless answer ends when the peer goes, and the moment is kept."""
@@ -201,5 +208,5 @@ def test_connection_is_kept_alive(up):
 
 def test_every_fault_has_a_docstring():
     """Each fault says what it does."""
-    assert len(FAULTS) >= 28
+    assert len(FAULTS) >= 36
     assert all(function.__doc__ for function in FAULTS.values())

@@ -1,6 +1,7 @@
 """What the scripted upstream can do wrong, by name: each fault drives one exchange."""
 
 import asyncio
+import gzip
 
 from tests.upstream_answers import INPUT_TOKENS, dumps
 
@@ -256,3 +257,64 @@ async def echo_key(ex):
     """A 401 whose message quotes the key it got, as some servers do."""
     keys = [ex.request.headers[name] for name in KEY_HEADERS if name in ex.request.headers]
     await ex.error(401, f"Incorrect API key provided: {' '.join(keys)}")
+
+
+@fault
+async def cutlen(ex):
+    """A body shorter than its content-length."""
+    body = b"".join(ex.first_frames()) if ex.stream else dumps(ex.dialect.body())[:60]
+    await ex.head(200, "", f"content-length: {len(body) + 100}")
+    await ex.raw(body)
+    ex.close()
+
+
+@fault
+async def hdr200k(ex):
+    """A head of 200 kB."""
+    await ex.whole(200, "", dumps(ex.dialect.body()), *(f"x-filler-{n}: {'x' * 1000}" for n in range(200)))
+
+
+@fault
+async def redirect(ex):
+    """A 307 to `/elsewhere` on the same server: whoever follows it is seen there."""
+    await ex.whole(307, "text/plain", b"", f"location: {ex.upstream.url}/elsewhere/v1/messages")
+
+
+@fault
+async def bomb(ex):
+    """Compressed without being asked: 200 MB of blanks in 200 kB."""
+    await ex.head(200, "", "content-encoding: gzip")
+    packer = gzip.compress(b" " * 1024 * 1024)
+    for _ in range(200):
+        await ex.chunk(packer)
+    await ex.finish()
+
+
+@fault
+async def jsonforsse(ex):
+    """A whole answer as JSON, streaming asked or not."""
+    await ex.json(200, ex.dialect.body())
+
+
+@fault
+async def sseforjson(ex):
+    """A stream, asked or not."""
+    await ex.head(200, "text/event-stream")
+    await ex.chunk(*_frames(ex))
+    await ex.finish()
+
+
+@fault
+async def overtime(ex):
+    """A complete stream that goes on after its end and never closes."""
+    await ex.head(200, "text/event-stream")
+    await ex.chunk(*_frames(ex), *ex.dialect.content(("more",)), *ex.dialect.end())
+    await ex.forever()
+
+
+@fault
+async def badevent(ex):
+    """Content, then an event whose data is no JSON."""
+    await ex.head(200, "text/event-stream")
+    await ex.chunk(*ex.first_frames(), b'event: content_block_delta\ndata: {"type": oops\n\n')
+    await ex.finish()
