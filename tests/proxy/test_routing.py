@@ -111,9 +111,19 @@ def test_offered_name_goes_to_every_provider_that_offers_it():
     assert [str(t) for t in route(model="kimi-k2").targets] == ["Primary/Kimi-K2"]
 
 
+def test_exactly_offered_name_wins_over_case():
+    """A provider that offers the very name is preferred to one whose spelling differs in case."""
+    config = snapshot()
+    shouting = replace(config.providers["third"], models_offered=frozenset({"GLM-5"}))
+    config = replace(config, providers={**config.providers, "third": shouting})
+    assert [t.provider for t in route(config, model="glm-5").targets] == ["Primary", "backup"]
+    assert [str(t) for t in route(config, model="GLM-5").targets] == ["third/GLM-5"]
+    assert [t.provider for t in route(config, model="Glm-5").targets] == ["Primary", "backup", "third"]
+
+
 def test_direct_name():
     """`provider,model` goes straight to that provider, its name matched exactly and then without case."""
-    decision = route(model="primary,some/model:free", tools=[WEB_TOOL], thinking=THINKING)
+    decision = route(model="PRIMARY,some/model:free", tools=[WEB_TOOL], thinking=THINKING)
     assert (decision.reason, decision.model) == (RouteReason.DIRECT, "")
     assert [t.key for t in decision.targets] == [("Primary", "some/model:free")]
     assert [t.key for t in route(model="third, a,b ").targets] == [("third", "a,b")]
