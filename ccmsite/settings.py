@@ -41,7 +41,7 @@ CCM_LOG_LEVEL = _noted(
 ).upper()
 CCM_LOG_FORMAT = _noted(environment.choice("CCM_LOG_FORMAT", ("console", "json"), "console"))
 CCM_METRICS_TOKEN = os.environ.get("CCM_METRICS_TOKEN", "")
-CCM_RUN_DIR = BASE_DIR / "run"
+CCM_RUN_DIR = os.environ.get("CCM_RUN_DIR", "") or BASE_DIR / "run"
 REDIS_URL = os.environ.get("REDIS_URL", "")
 
 INSTALLED_APPS = [

@@ -1,0 +1,122 @@
+"""The server process: listens on a socket it is given, drains when told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from daphne import server as daphne_server
+from twisted.internet import reactor
+
+from ccmsite.server.request import Factory, Gate
+
+log = logging.getLogger("ccmsite.server")
+
+BACKLOG = 2048
+STALL_S = 120.0
+"""Seconds without progress after which a client that does not read is cut."""
+DRAIN_S = 30.0
+FAREWELL_S = 3.0
+"""Seconds that a request gets to clean up once it was told that its client is gone."""
+THREADS = 16
+"""For name look-ups and the snapshot; one dead provider's look-ups must not hold up the others'."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket with room for a burst. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+class Server(daphne_server.Server):
+    """daphne on one socket, with a gate, a body cap, a brake and a drain."""
+
+    def __init__(
+        self, application: Any, listener: socket.socket, *, max_body_bytes: int, gate: Gate | None = None,
+        drain_s: float = DRAIN_S, stall_s: float = STALL_S, on_exit: Callable[[], None] = lambda: None,
+        ready: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            application, endpoints=["tcp:0"], signal_handlers=False, server_name="", verbosity=1,
+            request_buffer_size=max_body_bytes + 1, ready_callable=self._open,
+        )  # fmt: skip
+        self.endpoints: list[str] = []  # we bring our own socket
+        self.max_body_bytes = max_body_bytes
+        self.gate = gate
+        self._listener = listener
+        self._drain_s = drain_s
+        self._stall_s = stall_s
+        self._on_exit = on_exit
+        self._ready = ready
+        self._port: Any = None
+        self._draining = False
+
+    def _open(self) -> None:
+        self.http_factory = Factory(self)
+        family = self._listener.family
+        self._listener.setblocking(False)
+        self._port = reactor.adoptStreamPort(self._listener.fileno(), family, self.http_factory)
+        loop = asyncio.get_event_loop()
+        loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.drain)
+        reactor.callWhenRunning(self._ready)
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Hand a message to its connection, then wait until the client has kept up."""
+        await super().handle_reply(protocol, message)
+        await protocol.client_caught_up(self._stall_s)
+
+    def drain(self) -> None:
+        """Stop listening, let running requests end, tell the rest that it is over, then exit."""
+        if not self._draining:
+            self._draining = True
+            log.info("draining: %d requests are running", len(self._running()))
+            self._drainer = asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
+        self._listener.close()
+        if self._port is not None:
+            await self._port.stopListening().asFuture(asyncio.get_running_loop())
+        await self._wait_for_requests(self._drain_s)
+        for protocol in self._running():
+            if getattr(protocol, "application_queue", None) is not None:
+                protocol.application_queue.put_nowait({"type": "http.disconnect"})
+        await self._wait_for_requests(FAREWELL_S)
+        await asyncio.to_thread(self._on_exit)
+        self.stop()
+
+    async def _wait_for_requests(self, seconds: float) -> None:
+        end = asyncio.get_running_loop().time() + seconds
+        while self._running() and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 (daphne tells nobody)
+            await asyncio.sleep(0.05)
+
+    def _running(self) -> list[Any]:
+        return [
+            protocol
+            for protocol, details in self.connections.items()
+            if "application_instance" in details and not details["application_instance"].done()
+        ]
+
+    def kill_all_applications(self) -> Any:
+        """Cancel what is left; daphne's own version trips over connections that have no application."""
+        return None if not self._running() else self._kill()
+
+    def _kill(self) -> Any:
+        tasks = [self.connections[protocol]["application_instance"] for protocol in self._running()]
+        for task in tasks:
+            task.cancel()
+        return daphne_server.defer.Deferred.fromFuture(asyncio.ensure_future(asyncio.wait(tasks, timeout=FAREWELL_S)))
+
+    def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
+        """No access log: it would hold query strings, and the request history says more."""
+
+
+def run(build: Callable[[], Any], listener: socket.socket, **options: Any) -> None:
+    """Serve the application that `build` makes until a signal ends the process."""
+    Server(build(), listener, **options).run()

@@ -1,0 +1,169 @@
+"""One HTTP request at the server: refused early when it may not be read, slowed down when its client is slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+from daphne.http_protocol import HTTPFactory, WebRequest
+
+from proxy.errors import ApiError
+from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.request_id import new_request_id
+
+Gate = Callable[[str, str, list[tuple[bytes, bytes]], str], tuple[int, bytes] | None]
+"""Method, path, headers, client address → None to go on, else the status and body of a refusal."""
+
+GUARDED = "/v1/"
+LINGER_S = 1.0
+"""How long a refused client's bytes are still read and thrown away, so that it can read why."""
+
+_PHRASES = {400: b"Bad Request", 401: b"Unauthorized", 413: b"Content Too Large", 500: b"Internal Server Error"}
+
+
+class Request(WebRequest):
+    """daphne's request with a gate at the end of the headers, a cap on the body and a brake on the answer."""
+
+    _refused = False
+    _received = 0
+    _resumed: asyncio.Future[None] | None = None
+    _braking = False
+
+    # The request, coming in
+
+    def gotLength(self, length: int | None) -> None:
+        """The headers are complete, the body is not read yet: the moment to say no."""
+        self.requestHeaders.removeHeader(b"daphne-root-path")
+        self.content = BytesIO()
+        if length is not None and length > self.server.max_body_bytes:
+            self._refuse_size()
+            return
+        path = self.channel._path.partition(b"?")[0].decode("latin-1")
+        if path.startswith(GUARDED) and self.server.gate is not None:
+            headers = [(n.lower(), v) for n, values in self.requestHeaders.getAllRawHeaders() for v in values]
+            client = str(getattr(self.channel.getPeer(), "host", ""))
+            refusal = self.server.gate(self.channel._command.decode("latin-1"), path, headers, client)
+            if refusal is not None:
+                self._refuse(*refusal)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Some bytes of the body."""
+        self._received += len(data)
+        if self._refused:
+            return
+        if self._received > self.server.max_body_bytes:
+            self.content = BytesIO()
+            self._refuse_size()
+            return
+        super().handleContentChunk(data)
+
+    def process(self) -> Any:
+        """The body is complete: run the application, unless the request was refused."""
+        return None if self._refused else super().process()
+
+    def _refuse_size(self) -> None:
+        error = ApiError(
+            413, "request_too_large", f"the request body exceeds {self.server.max_body_bytes} bytes (CCM_MAX_BODY_MB)"
+        )
+        self._refuse(error.status, ANTHROPIC.render_error(error, new_request_id()))
+
+    def _refuse(self, status: int, body: bytes) -> None:
+        self._refused = True
+        channel = self.channel
+        head = (
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nrequest-id: %s\r\n"
+            b"x-should-retry: false\r\nconnection: close\r\n\r\n"
+        ) % (status, _PHRASES.get(status, b"Refused"), len(body), new_request_id().encode())
+        channel.transport.write(head + body)
+        channel.dataReceived = _discard
+        channel.setTimeout(None)
+        asyncio.get_event_loop().call_later(LINGER_S, channel.transport.loseConnection)
+        self.server.protocol_disconnected(self)
+
+    # The answer, going out
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """One message of the application; the first one of a long answer takes hold of the brake."""
+        more = message["type"] == "http.response.body" and message.get("more_body", False)
+        if more and not self._braking and self.channel is not None and not self.finished:
+            self._braking = True
+            self.registerProducer(self, True)
+        super().handle_reply(message)
+
+    def finish(self) -> None:
+        """The answer is complete."""
+        self._let_go()
+        super().finish()
+
+    def connectionLost(self, reason: Any) -> None:
+        """The client is gone."""
+        self.resumeProducing()
+        if not self._refused:
+            super().connectionLost(reason)
+
+    def pauseProducing(self) -> None:
+        """The client reads more slowly than we write (called by the transport)."""
+        if self._resumed is None:
+            self._resumed = asyncio.get_event_loop().create_future()
+
+    def resumeProducing(self) -> None:
+        """The client has caught up (called by the transport)."""
+        if self._resumed is not None and not self._resumed.done():
+            self._resumed.set_result(None)
+        self._resumed = None
+
+    def stopProducing(self) -> None:
+        """The transport is gone."""
+        self.resumeProducing()
+
+    async def client_caught_up(self, patience_s: float) -> None:
+        """Wait while the client is behind; a client without progress for that long is cut."""
+        waiting = self._resumed
+        if waiting is None:
+            return
+        done, _ = await asyncio.wait({waiting}, timeout=patience_s)
+        if not done:
+            self.cut()
+
+    def _let_go(self) -> None:
+        if self._braking:
+            self._braking = False
+            self.unregisterProducer()
+
+    # Endings
+
+    def cut(self) -> None:
+        """End the connection now, visibly unfinished."""
+        if self.channel is not None:
+            self.channel.abortConnection()
+
+    def handle_exception(self, exception: BaseException) -> None:
+        """The application failed: an error answer when none was begun, else an end the client can see."""
+        if self._response_started:
+            self.cut()
+        else:
+            super().handle_exception(exception)
+
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        """An error of the server itself, in the envelope: nothing of ours answers with a page."""
+        error = ApiError(status, "invalid_request_error" if status < 500 else "api_error", body)
+        request_id = new_request_id()
+        headers = [(b"content-type", b"application/json"), (b"request-id", request_id.encode())]
+        self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
+        self.handle_reply({"type": "http.response.body", "body": ANTHROPIC.render_error(error, request_id)})
+
+
+def _discard(_data: bytes) -> None:
+    return None
+
+
+class Factory(HTTPFactory):
+    """Makes connections whose requests are ours."""
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """One connection."""
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = Request
+        return protocol
