@@ -14,7 +14,7 @@ from typing import Any
 from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.targets import UpstreamRequest
 from providers.wire.messages import MessagesEvent
-from providers.wire.spans import dumps, loads
+from providers.wire.spans import MalformedJson, dumps, loads
 
 DRILL_HEADER = "x-ccm-drill"
 _PIECE = 24
@@ -42,9 +42,17 @@ class EchoResponse:
         return b"".join([chunk async for chunk in self.chunks()])[:limit]
 
 
+def _body(request: UpstreamRequest) -> dict[str, Any]:
+    try:
+        body = loads(request.body)
+    except MalformedJson as error:
+        raise UpstreamFailure(Failure(FailureKind.REJECTED, str(error), 400, None, "invalid_request_error")) from error
+    return body if isinstance(body, dict) else {}
+
+
 async def answer(request: UpstreamRequest) -> EchoResponse:
     """Answer one request, or fail as its drill says."""
-    body = loads(request.body)
+    body = _body(request)
     kind, _, amount = request.headers.get(DRILL_HEADER, "").partition(":")
     if kind == "status":
         failure = {"type": "error", "error": {"type": "api_error", "message": f"drill: status {amount}"}}
@@ -72,22 +80,28 @@ def _message(model: str, usage: Mapping[str, int]) -> dict[str, Any]:
 
 def _content(body: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
     text = _last_text(body)
-    for tool in body.get("tools") or ():
-        if f"call {tool.get('name')}" in text:
+    for tool in _objects(body.get("tools")):
+        if isinstance(tool.get("name"), str) and f"call {tool['name']}" in text:
             call = {"type": "tool_use", "id": f"toolu_{secrets.token_hex(12)}", "name": tool["name"], "input": {}}
             return [call], "tool_use"
     return [{"type": "text", "text": f"echo: {text or 'hello'}"}], "end_turn"
 
 
 def _last_text(body: Mapping[str, Any]) -> str:
-    for message in reversed(body.get("messages") or ()):
-        content = message.get("content") if isinstance(message, dict) else None
-        if message.get("role") == "user" and isinstance(content, str):
+    for message in reversed(_objects(body.get("messages"))):
+        if message.get("role") != "user":
+            continue
+        content = message.get("content")
+        if isinstance(content, str):
             return content
-        texts = [b.get("text", "") for b in content or () if isinstance(b, dict) and b.get("type") == "text"]
-        if message.get("role") == "user" and texts:
+        texts = [block.get("text", "") for block in _objects(content) if block.get("type") == "text"]
+        if texts:
             return str(texts[-1])
     return ""
+
+
+def _objects(items: Any) -> list[dict[str, Any]]:
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _stream(

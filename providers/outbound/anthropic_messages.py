@@ -60,16 +60,17 @@ class AnthropicMessages:
         """The upstream's answer with the client's model name. Raises UpstreamFailure."""
         try:
             members = scan_object(body)
-        except MalformedJson as error:
+            error, usage = (loads(members.get(key, b"null")) for key in ("error", "usage"))
+        except MalformedJson as malformed:
             words = plain_words(body.decode("utf-8", "replace")) if body.strip() else "the answer was empty"
-            raise UpstreamFailure(Failure(FailureKind.GARBLED, words, 200)) from error
-        if members.get("type") == b'"error"' or "error" in members:
-            raise UpstreamFailure(failure_from_error(loads(members.get("error", b"null")), 200))
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, words, 200)) from malformed
+        if members.get("type") == b'"error"' or error is not None:
+            raise UpstreamFailure(failure_from_error(error, 200))
         if members.get("type") != b'"message"' or "content" not in members:
             raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer is no Messages reply", 200))
         return MessagesReply(
             replace_member(body, "model", dumps(messages.model)),
-            Usage.from_payload(loads(members.get("usage", b"null"))),
+            Usage.from_payload(usage),
             decode_string(members.get("stop_reason", b"null")),
             members["content"].strip(b"[] \r\n\t") != b"",
         )
@@ -126,6 +127,11 @@ class Relay:
                 return ()
             raise UpstreamFailure(Failure(FailureKind.GARBLED, "an event of the stream holds no JSON object", 200))
         name = event.name or self._named(data)
+        if not name:
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "an event of the stream has no type", 200))
+        if b"\n" in data:
+            # Several `data:` lines. Outside its strings JSON may have blanks anywhere, inside them no line end.
+            data = data.replace(b"\n", b" ")
         if name == "error":
             raise UpstreamFailure(failure_from_error(self._read(data).get("error"), 200))
         if name == "message_start":
@@ -154,7 +160,10 @@ class Relay:
 
     @staticmethod
     def _named(data: bytes) -> str:
-        return decode_string(scan_object(data).get("type", b'""')) or ""
+        try:
+            return decode_string(scan_object(data).get("type", b'""')) or ""
+        except MalformedJson as error:
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "an event of the stream is not JSON", 200)) from error
 
     @staticmethod
     def _read(data: bytes) -> dict[str, object]:

@@ -49,7 +49,7 @@ def _until(text: str, now: str | None) -> float | None:
     try:
         then = parsedate_to_datetime(text)
         return (then - parsedate_to_datetime(now or "")).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -26,6 +26,7 @@ _COUNT_FIRST = (
     re.compile(r"(?:prompt|input|request)\D{0,40}\(?(\d+)\D{0,20}tokens?\)?.{0,60}?(?:exceeds?|larger|longer|greater|>)"
                r".{0,80}?(\d+)", re.IGNORECASE | re.DOTALL),
 )  # fmt: skip
+_ENDLESS = re.compile(r"\d{16,}")  # no count of tokens
 _RECOGNISED = re.compile(
     r"context_length_exceeded|context length|context window|maximum context|prompt is too long|prompt too long"
     r"|input is too long|too many tokens|exceeds? the (?:available |model'?s? )?context|reduce the length"
@@ -40,6 +41,7 @@ def too_long_message(text: str) -> str | None:
         return text
     if not _RECOGNISED.search(text):
         return None
+    text = _ENDLESS.sub("", text)
     if (split := _SPLIT.search(text)) and int(split[2]) <= int(split[1]):
         limit, prompt, output = (int(number) for number in split.groups())
         return (

@@ -26,6 +26,23 @@ _DELTAS = {
 }
 
 
+_STEPS = (
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+)
+
+
+def _member(payload: dict[str, Any], key: str) -> dict[str, Any]:
+    value = payload.get(key)
+    if not isinstance(value, dict):
+        raise GrammarError(f"{payload.get('type')} needs an object {key}")
+    return value
+
+
 class Grammar:
     """Feed it every event in order, then `finish`. Raises GrammarError."""
 
@@ -48,13 +65,15 @@ class Grammar:
         if event.type == "error":
             self._state = "failed"
             return
-        payload = event.payload()
+        try:
+            payload = event.payload()
+        except MalformedJson as error:
+            raise GrammarError(f"{event.type} holds no JSON object") from error
         if payload.get("type") != event.type:
             raise GrammarError(f"the event is called {event.type} but its data says {payload.get('type')}")
-        step = getattr(self, f"_{event.type}", None)
-        if step is None:
+        if event.type not in _STEPS:
             raise GrammarError(f"unknown event {event.type}")
-        step(payload)
+        getattr(self, f"_{event.type}")(payload)
 
     def finish(self) -> None:
         """The stream has ended: legally, by message_stop or an error event."""
@@ -64,9 +83,9 @@ class Grammar:
     def _message_start(self, payload: dict[str, Any]) -> None:
         if self._state != "before":
             raise GrammarError("a second message_start")
-        message = payload.get("message") or {}
-        usage = message.get("usage") or {}
-        if not message.get("id") or message.get("content") != [] or not isinstance(usage.get("input_tokens"), int):
+        message = _member(payload, "message")
+        counted = isinstance(_member(message, "usage").get("input_tokens"), int)
+        if not message.get("id") or message.get("content") != [] or not counted:
             raise GrammarError("message_start needs an id, an empty content and a usage with integers")
         self._state = "open"
 
@@ -75,23 +94,25 @@ class Grammar:
             raise GrammarError("a block starts outside a message, after message_delta or inside another block")
         if payload.get("index") != self._next_index:
             raise GrammarError(f"block {payload.get('index')} starts where {self._next_index} is due")
-        self._open = payload["content_block"]
+        self._open = _member(payload, "content_block")
         self._signed, self._inputs = False, []
-        self._tools += self._open["type"] == "tool_use"
-        if self._open["type"] == "tool_use" and not (self._open.get("id") and self._open.get("name")):
+        tool = self._open.get("type") == "tool_use"
+        self._tools += tool
+        if tool and not (self._open.get("id") and self._open.get("name")):
             raise GrammarError("a tool_use block needs an id and a name")
 
     def _content_block_delta(self, payload: dict[str, Any]) -> None:
         if self._open is None or payload.get("index") != self._next_index:
             raise GrammarError("a delta for a block that is not open")
-        kind = payload["delta"].get("type")
-        if self._open["type"] not in _DELTAS.get(kind, ()):
-            raise GrammarError(f"a {kind} inside a {self._open['type']} block")
+        delta, block = _member(payload, "delta"), self._open.get("type")
+        kind = str(delta.get("type"))
+        if block not in _DELTAS.get(kind, ()):
+            raise GrammarError(f"a {kind} inside a {block} block")
         if self._signed:
             raise GrammarError("a delta after the signature")
         self._signed = kind == "signature_delta"
         if kind == "input_json_delta":
-            self._inputs.append(payload["delta"]["partial_json"])
+            self._inputs.append(str(delta.get("partial_json")))
 
     def _content_block_stop(self, payload: dict[str, Any]) -> None:
         if self._open is None or payload.get("index") != self._next_index:
@@ -105,9 +126,9 @@ class Grammar:
     def _message_delta(self, payload: dict[str, Any]) -> None:
         if self._state not in ("open", "ending") or self._open is not None:
             raise GrammarError("message_delta outside a message or inside a block")
-        if not isinstance((payload.get("usage") or {}).get("output_tokens"), int):
+        if not isinstance(_member(payload, "usage").get("output_tokens"), int):
             raise GrammarError("message_delta needs usage.output_tokens")
-        self._stop_reason = payload["delta"].get("stop_reason") or self._stop_reason
+        self._stop_reason = _member(payload, "delta").get("stop_reason") or self._stop_reason
         self._state = "ending"
 
     def _message_stop(self, _payload: dict[str, Any]) -> None:

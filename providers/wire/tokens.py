@@ -14,6 +14,8 @@ _PDF_PAGE_BASE64 = 100_000
 _PER_MESSAGE = 4
 _PER_TOOL = 12
 
+_FREE = {"type", "role", "cache_control", "id", "tool_use_id", "signature", "$schema"}
+
 _WORDS = re.compile(rb"[A-Za-z]+|[0-9]+|[\x80-\xff]+|[^\x00-\x20A-Za-z0-9\x80-\xff]+")
 
 
@@ -52,23 +54,31 @@ def _parsed(raw: bytes) -> Any:
 
 
 def _estimate(value: Any) -> int:
-    if isinstance(value, str):
-        return estimate_text(value)
-    if isinstance(value, list):
-        return sum(_estimate(item) for item in value)
-    if not isinstance(value, dict):
-        return 1
+    total = 0
+    todo = [value]
+    while todo:  # not by recursion: a schema may be nested deeper than Python's stack
+        item = todo.pop()
+        if isinstance(item, str):
+            total += estimate_text(item)
+        elif isinstance(item, list):
+            todo += item
+        elif isinstance(item, dict):
+            tokens, members = _estimate_object(item)
+            total += tokens
+            todo += members
+        else:
+            total += 1
+    return total
+
+
+def _estimate_object(value: dict[str, Any]) -> tuple[int, list[Any]]:
+    """An object's own tokens, and its members that are still to be counted."""
     kind = value.get("type")
     if kind == "image":
-        return IMAGE_TOKENS
+        return IMAGE_TOKENS, []
     source = value.get("source")
     if kind == "document" and isinstance(source, dict) and source.get("type") == "base64":
-        return PDF_PAGE_TOKENS * (1 + len(str(source.get("data", ""))) // _PDF_PAGE_BASE64)
+        return PDF_PAGE_TOKENS * (1 + len(str(source.get("data", ""))) // _PDF_PAGE_BASE64), []
     own = _PER_MESSAGE if "role" in value else _PER_TOOL if "input_schema" in value else 1
-    return own + sum(_estimate_member(key, item) for key, item in value.items())
-
-
-def _estimate_member(key: str, value: Any) -> int:
-    if key in ("type", "role", "cache_control", "id", "tool_use_id", "signature", "$schema"):
-        return 0
-    return 1 + _estimate(value)
+    members = [item for key, item in value.items() if key not in _FREE]
+    return own + len(members), members

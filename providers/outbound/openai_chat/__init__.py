@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.errors import Failure
+from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.outbound.openai_chat.errors import status_failure
 from providers.outbound.openai_chat.names import NameMap
 from providers.outbound.openai_chat.request import build_body
@@ -12,7 +12,7 @@ from providers.outbound.openai_chat.response import read_reply
 from providers.outbound.openai_chat.stream import ChatTranslator
 from providers.targets import Target, UpstreamRequest
 from providers.wire.messages import MessagesReply, MessagesRequest
-from providers.wire.spans import dumps
+from providers.wire.spans import MalformedJson, dumps
 
 
 class OpenAIChat:
@@ -20,7 +20,12 @@ class OpenAIChat:
 
     def request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest:
         """The request in Chat's words. Raises UpstreamFailure (rejected) for media the target cannot take."""
-        body = dumps(build_body(messages, target))
+        try:
+            body = dumps(build_body(messages, target))
+        except (MalformedJson, RecursionError) as error:
+            # The native path forwards such a body unread; here it has to be understood.
+            words = str(error) if isinstance(error, MalformedJson) else "the request is nested too deeply"
+            raise UpstreamFailure(Failure(FailureKind.REJECTED, words, 400, None, "invalid_request_error")) from error
         return UpstreamRequest("POST", target.base_url + "/chat/completions", _headers(messages, target), body)
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:

@@ -87,6 +87,6 @@ def _kind(status: int, codes: list[str]) -> FailureKind:
             return _BY_CODE[code]
         if code in _QUOTA_CODES:
             return FailureKind.QUOTA
-        if code.isdigit() and int(code) >= 400:
+        if code.isdecimal() and len(code) == 3 and int(code) >= 400:
             return _kind(int(code), [])
     return FailureKind.GARBLED

@@ -11,7 +11,7 @@ from providers.wire.messages import MessagesRequest
 MAX_NAME = 64
 MAX_ID = 64
 
-_LEGAL = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
+_LEGAL = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -21,18 +21,18 @@ class NameMap:
     def __init__(self, names: Iterable[str]) -> None:
         self._sent: dict[str, str] = {}
         self._back: dict[str, str] = {}
-        known = [name for name in names if isinstance(name, str)]
-        for name in sorted(set(known), key=lambda n: (_LEGAL.match(n) is None, n)):
+        for name in sorted(set(names), key=lambda n: (_LEGAL.fullmatch(n) is None, n)):
             sent = legal_name(name)
-            if sent in self._back:
-                sent = _hashed(name)
+            while sent in self._back:
+                sent = _hashed(sent + name)
             self._sent[name], self._back[sent] = sent, name
 
     @classmethod
     def of(cls, messages: MessagesRequest) -> NameMap:
         """The map for the tools that a request offers."""
         tools = messages.parsed.get("tools")
-        return cls(tool["name"] for tool in tools or () if isinstance(tool, dict) and "name" in tool)
+        offered = tools if isinstance(tools, list) else ()
+        return cls(tool["name"] for tool in offered if isinstance(tool, dict) and isinstance(tool.get("name"), str))
 
     def sent(self, name: str) -> str:
         """The name Chat sees."""
@@ -45,12 +45,12 @@ class NameMap:
 
 def legal_name(name: str) -> str:
     """A name as it is when legal, else shortened with a hash that tells it from its likes."""
-    return name if _LEGAL.match(name) else _hashed(name)
+    return name if _LEGAL.fullmatch(name) else _hashed(name)
 
 
 def legal_id(tool_id: str) -> str:
     """A tool id as it is when legal, else a hash of it."""
-    if _LEGAL.match(tool_id):
+    if _LEGAL.fullmatch(tool_id):
         return tool_id
     return "call_" + hashlib.sha256(tool_id.encode("utf-8", "replace")).hexdigest()[:24]
 

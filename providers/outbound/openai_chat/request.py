@@ -57,15 +57,16 @@ def _limits(source: dict[str, Any], target: Target, quirks: Quirks) -> dict[str,
     limit = source.get("max_tokens")
     if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
         found[quirks.max_tokens_key] = min(limit, target.max_output_tokens or limit)
-    stops = [s for s in source.get("stop_sequences") or () if isinstance(s, str) and s.strip()]
+    wanted = source.get("stop_sequences")
+    stops = [s for s in wanted if isinstance(s, str) and s.strip()] if isinstance(wanted, list) else []
     reasoning_model = quirks.max_tokens_key == "max_completion_tokens"
     if stops and not reasoning_model:
         found["stop"] = stops[:4]
     if not reasoning_model:
         for key in ("temperature", "top_p"):
-            if isinstance(source.get(key), int | float):
+            if isinstance(source.get(key), int | float) and not isinstance(source[key], bool):
                 found[key] = source[key]
-    if quirks.top_k and isinstance(source.get("top_k"), int):
+    if quirks.top_k and isinstance(source.get("top_k"), int) and not isinstance(source["top_k"], bool):
         found["top_k"] = source["top_k"]
     return found
 

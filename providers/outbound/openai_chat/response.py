@@ -23,6 +23,7 @@ def read_reply(body: bytes, messages: MessagesRequest, names: NameMap) -> Messag
     if choice is None or not isinstance(message, dict):
         raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer is no chat completion", 200))
     finish = choice.get("finish_reason")
+    finish = finish if isinstance(finish, str) else None
     refusal = message.get("refusal")
     content = _content(message, names, truncated=finish == "length")
     tools = sum(block["type"] == "tool_use" for block in content)
@@ -46,7 +47,8 @@ def reasoning_of(message: dict[str, Any]) -> str:
         if isinstance(message.get(key), str):
             return str(message[key])
     details = message.get("reasoning_details")
-    pieces = [d.get("text") or d.get("summary") for d in details or () if isinstance(d, dict)]
+    details = details if isinstance(details, list) else []
+    pieces = [d.get("text") or d.get("summary") for d in details if isinstance(d, dict)]
     return "".join(piece for piece in pieces if isinstance(piece, str))
 
 

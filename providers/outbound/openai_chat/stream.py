@@ -35,6 +35,12 @@ class _Call:
     """The block was begun."""
     arguments: list[str] = field(default_factory=list)
 
+    @property
+    def complete(self) -> bool:
+        """The arguments so far are a whole object. None at all may still become one."""
+        text = "".join(self.arguments) + self.waiting
+        return text.rstrip().endswith("}") and _is_object(text)
+
 
 class ChatTranslator:
     """Chat chunks in, Messages events out, in the legal order."""
@@ -49,6 +55,8 @@ class ChatTranslator:
         self._refused = False
         self._usage: Usage | None = None
         self._written_text: list[str] = []
+        self._held: list[tuple[bool, str]] = []
+        """Thinking (True) and text that came amid a call's arguments: said after it."""
         self._ended = False
 
     @property
@@ -65,7 +73,7 @@ class ChatTranslator:
             if self._writer.started:
                 self._finish = self._finish or "stop"
             return self._end()
-        chunk = self._chunk(data)
+        chunk = self._chunk(data, event.name)
         events = self._start(chunk)
         self._usage = read_usage(chunk.get("usage")) or self._usage
         choices = chunk.get("choices")
@@ -82,7 +90,7 @@ class ChatTranslator:
         """The upstream's stream has ended. Raises UpstreamFailure when no finish reason was ever given."""
         return () if self._ended else self._end()
 
-    def _chunk(self, data: bytes) -> dict[str, Any]:
+    def _chunk(self, data: bytes, name: str) -> dict[str, Any]:
         try:
             chunk = loads(data)
         except MalformedJson as error:
@@ -90,8 +98,8 @@ class ChatTranslator:
             raise UpstreamFailure(Failure(FailureKind.GARBLED, f"an event is not JSON: {words}", 200)) from error
         if not isinstance(chunk, dict):
             raise UpstreamFailure(Failure(FailureKind.GARBLED, "an event is no JSON object", 200))
-        if chunk.get("error"):
-            raise UpstreamFailure(error_failure(chunk["error"], 200))
+        if chunk.get("error") or name == "error" or chunk.get("object") == "error":
+            raise UpstreamFailure(error_failure(chunk.get("error") or chunk, 200))
         return chunk
 
     def _start(self, chunk: dict[str, Any]) -> list[MessagesEvent]:
@@ -103,18 +111,30 @@ class ChatTranslator:
     def _delta(self, delta: dict[str, Any]) -> list[MessagesEvent]:
         events: list[MessagesEvent] = []
         if thinking := reasoning_of(delta):
-            events += self._flush_calls() + self._writer.thinking(thinking)
+            events += self._say(True, thinking)
         text = text_of(delta.get("content"))
         if isinstance(delta.get("refusal"), str) and delta["refusal"]:
             self._refused = True
             text += delta["refusal"]
         if text:
             self._written_text.append(text)
-            events += self._flush_calls() + self._writer.text(text)
+            events += self._say(False, text)
         calls = delta.get("tool_calls")
         for piece in calls if isinstance(calls, list) else ():
             if isinstance(piece, dict):
                 events += self._tool(piece)
+        return events
+
+    def _say(self, thinking: bool, text: str) -> list[MessagesEvent]:
+        self._held.append((thinking, text))
+        return [] if any(not call.complete for call in self._calls) else self._flush()
+
+    def _flush(self) -> list[MessagesEvent]:
+        """Write what waits: first the calls, then what was said amid them."""
+        events = self._flush_calls()
+        for thinking, text in self._held:
+            events += self._writer.thinking(text) if thinking else self._writer.text(text)
+        self._held = []
         return events
 
     def _tool(self, piece: dict[str, Any]) -> list[MessagesEvent]:
@@ -145,7 +165,7 @@ class ChatTranslator:
         return call
 
     def _write(self, call: _Call) -> list[MessagesEvent]:
-        if self._active is not None and self._active is not call and _is_object("".join(self._active.arguments)):
+        if self._active is not None and self._active is not call and self._active.complete:
             self._active = None  # complete: the next call need not wait
         if not call.name or (self._active is not call and (self._active is not None or call.written)):
             return []
@@ -178,8 +198,8 @@ class ChatTranslator:
     def _end(self) -> list[MessagesEvent]:
         if self._finish is None:
             raise UpstreamFailure(Failure(FailureKind.GARBLED, "the stream ended before it was finished", 200))
-        events = self._start({}) + self._flush_calls()
-        whole = all(_is_object("".join(call.arguments)) and not call.waiting for call in self._calls)
+        events = self._start({}) + self._flush()
+        whole = all(_is_object("".join(call.arguments)) and not call.waiting.strip() for call in self._calls)
         if self._finish != "length" and not whole:
             raise UpstreamFailure(Failure(FailureKind.GARBLED, "a tool call's arguments are no JSON object", 200))
         reason = stop_reason(self._finish, self._writer.tools, self._refused)
@@ -193,7 +213,7 @@ class ChatTranslator:
 
 
 def _is_object(text: str) -> bool:
-    if not text:
+    if not text.strip():
         return True
     try:
         return isinstance(loads(text.encode("utf-8", "replace")), dict)

@@ -10,8 +10,8 @@ _STOPS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal
 
 
 def read_usage(usage: Any) -> Usage | None:
-    """Tokens of a `usage` object, None when there is none. Chat's prompt count includes cached tokens, ours not."""
-    if not isinstance(usage, dict):
+    """Tokens of a `usage` object, None when it counts nothing. Chat's prompt count includes cached tokens, ours not."""
+    if not isinstance(usage, dict) or not any(_tokens(usage, key) for key in ("prompt_tokens", "completion_tokens")):
         return None
     details = usage.get("prompt_tokens_details")
     details = details if isinstance(details, dict) else {}
