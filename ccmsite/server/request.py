@@ -137,7 +137,7 @@ class Request(WebRequest):
     def cut(self) -> None:
         """End the connection now, visibly unfinished."""
         if self.channel is not None:
-            self.channel.abortConnection()
+            self.channel.transport.abortConnection()
 
     def handle_exception(self, exception: BaseException) -> None:
         """The application failed: an error answer when none was begun, else an end the client can see."""

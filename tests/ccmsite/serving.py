@@ -1,0 +1,67 @@
+"""A tiny ASGI application on stock daphne or on our server: `serving.py stock|ours PORT`. Used by test_server.py."""
+
+import asyncio
+import os
+import sys
+
+os.environ["CCM_ENV_FILE"] = os.devnull
+os.environ["SECRET_KEY"] = "only-for-tests"
+os.environ["DATABASE_URL"] = "sqlite://:memory:"
+os.environ["DJANGO_SETTINGS_MODULE"] = "ccmsite.settings"
+
+import django
+
+django.setup()
+
+MAX_BODY = 1_000_000
+PIECE = b"x" * 65_536
+
+
+async def application(scope, receive, send):
+    """What each path does is what one test looks at."""
+    path = scope["path"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    if path == "/flood":
+        for _ in range(1600):
+            await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+    elif path == "/late":
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        raise ValueError("after the first chunk")
+    elif path == "/stream":
+        for _ in range(8):
+            await send({"type": "http.response.body", "body": b"tick\n", "more_body": True})
+            await asyncio.sleep(0.1)
+        await send({"type": "http.response.body", "body": b"done\n"})
+        return
+    elif path == "/until-told":
+        await send({"type": "http.response.body", "body": b"waiting\n", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        print("told", flush=True)
+        return
+    await send({"type": "http.response.body", "body": scope["root_path"].encode() + b"bye"})
+
+
+def gate(method, path, headers, client):
+    """Refuses whoever shows no key."""
+    return None if any(name == b"x-api-key" for name, _ in headers) else (401, b'{"type":"error"}')
+
+
+def main(kind, port):
+    if kind == "stock":
+        from daphne.server import Server
+
+        print("port", port, flush=True)
+        Server(application, endpoints=[f"tcp:{port}:interface=127.0.0.1"]).run()
+    else:
+        from ccmsite.server.app import Server, listen
+
+        listener = listen("127.0.0.1", port)
+        Server(
+            application, listener, max_body_bytes=MAX_BODY, gate=gate, drain_s=1.5, stall_s=0.5,
+            ready=lambda: print("port", port, flush=True), on_exit=lambda: print("flushed", flush=True),
+        ).run()  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
