@@ -37,7 +37,7 @@ def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
     body: dict[str, Any] = {"model": target.actual_model, "messages": conversation.finish()}
     if tools:
         body["tools"] = tools
-        body |= tool_choice(source.get("tool_choice"), names, quirks)
+        body |= tool_choice(source.get("tool_choice"), tools, names, quirks)
     body |= _limits(source, target, quirks)
     body |= _effort(source, quirks)
     body |= _format(source, quirks)

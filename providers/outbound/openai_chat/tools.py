@@ -83,8 +83,8 @@ def _kind(type_: str) -> str:
     return type_.rstrip("0123456789_").replace("_", " ")
 
 
-def tool_choice(choice: Any, names: NameMap, quirks: Quirks) -> dict[str, Any]:
-    """`tool_choice` and `parallel_tool_calls`, when the client said something about them."""
+def tool_choice(choice: Any, tools: list[dict[str, Any]], names: NameMap, quirks: Quirks) -> dict[str, Any]:
+    """`tool_choice` and `parallel_tool_calls`, when the client said something about them and the tool is offered."""
     if not isinstance(choice, dict):
         return {}
     found: dict[str, Any] = {}
@@ -94,7 +94,9 @@ def tool_choice(choice: Any, names: NameMap, quirks: Quirks) -> dict[str, Any]:
     elif kind == "any":
         found["tool_choice"] = "required"
     elif kind == "tool" and isinstance(choice.get("name"), str):
-        found["tool_choice"] = {"type": "function", "function": {"name": names.sent(choice["name"])}}
+        name = names.sent(choice["name"])
+        if any(tool["function"]["name"] == name for tool in tools):
+            found["tool_choice"] = {"type": "function", "function": {"name": name}}
     if choice.get("disable_parallel_tool_use") is True and quirks.parallel_tool_calls:
         found["parallel_tool_calls"] = False
     return found
