@@ -194,7 +194,7 @@ def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Fail
         parsed = loads(body)
     except MalformedJson:
         parsed = None
-    error = parsed.get("error", parsed) if isinstance(parsed, dict) else {"message": plain_words(text)}
+    error = (parsed.get("error") or parsed) if isinstance(parsed, dict) else {"message": plain_words(text)}
     return failure_from_error(error, status, retry_after_seconds(headers))
 
 

@@ -43,7 +43,7 @@ def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Fail
         parsed = None
     if isinstance(parsed, list) and parsed:
         parsed = parsed[0]
-    error = parsed.get("error", parsed) if isinstance(parsed, dict) else body.decode("utf-8", "replace")
+    error = (parsed.get("error") or parsed) if isinstance(parsed, dict) else body.decode("utf-8", "replace")
     return error_failure(error, status, retry_after_seconds(headers))
 
 

@@ -9,20 +9,21 @@ json_values = st.recursive(
 )
 _kinds = st.sampled_from([
     "text", "image", "document", "tool_use", "tool_result", "thinking", "server_tool_use", "web_search_tool_result",
-    "tool_reference", "search_result", "compaction", "base64", "url", "content", "any", "tool", "enabled", "json_schema",
-    "custom", "bash_20250124", "web_search_20250305",
+    "tool_reference", "search_result", "compaction", "base64", "url", "content", "any", "tool", "enabled",
+    "json_schema", "custom", "bash_20250124", "web_search_20250305",
 ])  # fmt: skip
 _ids = st.sampled_from(["a", "b", "x" * 70])
 _keys = {
     "type": _kinds, "text": st.text(max_size=4), "id": _ids, "tool_use_id": _ids, "name": _ids, "tool_name": _ids,
     "data": st.text(max_size=4), "thinking": st.text(max_size=4), "effort": st.sampled_from(["low", "max"]),
 }  # fmt: skip
-_NESTED = ("source", "content", "input", "format", "schema", "input_schema", "is_error", "title", "url", "budget_tokens")
+_NESTED = ("source", "content", "input", "format", "schema", "input_schema", "is_error", "title", "url")
 
 
 def _objects(inner):
     own = {key: values | json_values for key, values in _keys.items() if key != "type"}
-    return st.fixed_dictionaries({"type": _kinds | json_values}, optional={**own, **dict.fromkeys(_NESTED, inner | json_values)})
+    nested = dict.fromkeys(_NESTED, inner | json_values)
+    return st.fixed_dictionaries({"type": _kinds | json_values}, optional={**own, **nested})
 
 
 _blocks = st.recursive(_objects(json_values), lambda b: _objects(st.lists(b, max_size=2) | b), max_leaves=4)

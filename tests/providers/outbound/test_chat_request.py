@@ -227,7 +227,8 @@ def test_tool_choice_in_chats_words(choice, expected):
 def test_limits_and_sampling():
     """The output limit is clamped and named as the vendor wants; reasoning models get no sampling and no stops."""
     asked = {
-        "max_tokens": 128000, "stop_sequences": ["a", " ", "b", "c", "d", "e"], "temperature": 0.5, "top_p": 1, "top_k": 5,
+        "max_tokens": 128000, "stop_sequences": ["a", " ", "b", "c", "d", "e"], "temperature": 0.5, "top_p": 1,
+        "top_k": 5,
     }  # fmt: skip
     body = sent(asked, max_output_tokens=8000)
     assert (body["max_tokens"], body["stop"]) == (8000, ["a", "b", "c", "d"])
