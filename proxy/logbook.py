@@ -114,7 +114,7 @@ def write(batch: Sequence[RequestRecord]) -> int:
     """Write a batch in one transaction, row by row if it is refused; returns how many rows were refused for good."""
     try:
         _write_all(batch)
-    except (Error, ValueError):
+    except (Error, ValueError, OverflowError):
         connection.ensure_connection()  # the database is away: raise, and keep every row
         if len(batch) == 1:
             log.warning("a request log row was refused by the database: %s", batch[0].request_id, exc_info=True)
