@@ -48,7 +48,7 @@ def use(input_):
     ("body", "expected"),
     [
         (completion(content="Hello"), ("end_turn", [text("Hello")])),
-        (completion(content=[{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), ("end_turn", [text("ab")])),
+        (completion(content=[text("a"), text("b")]), ("end_turn", [text("ab")])),
         (completion(content="Hi", reasoning_content="hm"),
          ("end_turn", [{"type": "thinking", "thinking": "hm", "signature": ""}, text("Hi")])),
         (completion("tool_calls", content=None, tool_calls=[call('{"a":1}')]), ("tool_use", [use({"a": 1})])),
@@ -64,7 +64,7 @@ def use(input_):
     ],
 )  # fmt: skip
 def test_a_completion_becomes_a_reply(body, expected):
-    """Thinking, text and tools in this order; inputs are always objects; truncation beats tools, tools beat the rest."""
+    """Thinking, text and tools in this order; inputs are always objects; truncation beats tools, tools the rest."""
     assert told(body) == expected
 
 
@@ -88,7 +88,8 @@ def test_cached_tokens_beyond_the_prompt_were_never_in_it(usage):
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        (b"", "garbled"), (b"<html>", "garbled"), (b"[]", "garbled"), (b"{}", "garbled"), (b'{"choices":[]}', "garbled"),
+        (b"", "garbled"), (b"<html>", "garbled"), (b"[]", "garbled"), (b"{}", "garbled"),
+        (b'{"choices":[]}', "garbled"),
         (b'{"choices":[{"message":"x"}]}', "garbled"), (b'{"choices":{"0":1}}', "garbled"),
         (b'{"error":{"message":"slow","code":429}}', "rate_limited"), (b'{"error":"bad"}', "garbled"),
     ],
