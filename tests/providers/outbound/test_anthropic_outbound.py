@@ -73,9 +73,8 @@ def test_a_cut_stream_is_a_failure_at_every_position():
 
 def test_events_without_names_and_over_several_lines_are_framed_anew():
     """A vendor that leaves the names out, or spreads JSON over lines, still makes events a client can read."""
-    odd = b"".join(
-        b"data: " + event.data.replace(b'{"type"', b'{\ndata:"type"', 1) + b"\n\n" for event in SseDecoder().feed(STREAM)
-    )
+    texts = [event.data.replace(b'{"type"', b'{\ndata:"type"', 1) for event in SseDecoder().feed(STREAM)]
+    odd = b"".join(b"data: " + text + b"\n\n" for text in texts)
     events = relay(odd)
     assert [event.type for event in events] == [event.name for event in SseDecoder().feed(STREAM)]
     read = SseDecoder().feed(b"".join(event.frame for event in events))
@@ -90,7 +89,8 @@ def test_nothing_follows_message_stop():
 
 @pytest.mark.parametrize(
     "text",
-    [b"data: rubbish\n\n", b"event: x\ndata: [1]\n\n", b"data: {nonsense}\n\n", b"data: {}\n\n", b'data: {"type":7}\n\n',
+    [b"data: rubbish\n\n", b"event: x\ndata: [1]\n\n", b"data: {nonsense}\n\n", b"data: {}\n\n",
+     b'data: {"type":7}\n\n',
      b"event: message_start\ndata: {}\n\n", b'event: message_start\ndata: {"message":7}\n\n'],
 )  # fmt: skip
 def test_an_event_that_is_no_messages_event_is_garbled(text):
@@ -127,7 +127,8 @@ def test_only_the_model_of_a_reply_changes():
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        (b"", "garbled"), (b"<html>", "garbled"), (b"[]", "garbled"), (b"{}", "garbled"), (b'{"type":"message"}', "garbled"),
+        (b"", "garbled"), (b"<html>", "garbled"), (b"[]", "garbled"), (b"{}", "garbled"),
+        (b'{"type":"message"}', "garbled"),
         (b'{"type":"message","content":[],"usage":1e999}', "garbled"),
         (b'{"type":"error","error":{"type":"rate_limit_error","message":"m"}}', "rate_limited"),
         (b'{"error":"text"}', "garbled"), (b'{"type":"error"}', "garbled"),
@@ -144,7 +145,8 @@ def test_what_is_no_reply_is_a_failure(body, kind):
     ("status", "type_", "kind"),
     [
         (400, "invalid_request_error", "rejected"), (401, "authentication_error", "refused_key"),
-        (402, "billing_error", "quota"), (403, "permission_error", "refused_key"), (404, "not_found_error", "no_such_model"),
+        (402, "billing_error", "quota"), (403, "permission_error", "refused_key"),
+        (404, "not_found_error", "no_such_model"),
         (408, "timeout_error", "timed_out"), (413, "request_too_large", "too_long"), (422, "x", "rejected"),
         (429, "rate_limit_error", "rate_limited"), (429, "billing_error", "quota"), (500, "api_error", "overloaded"),
         (529, "overloaded_error", "overloaded"), (302, "", "garbled"),

@@ -100,9 +100,7 @@ def test_tool_results_follow_their_calls(case):
 
 def test_calls_at_the_very_end_are_settled():
     """Calls after which nothing comes still get a result each: servers refuse a conversation without."""
-    assert turns(user(text("hi")), CALLS)[2:] == [
-        tool_turn(id_, "[tool call was interrupted]") for id_ in (ONE, TWO)
-    ]
+    assert turns(user(text("hi")), CALLS)[2:] == [tool_turn(id_, "[tool call was interrupted]") for id_ in (ONE, TWO)]
 
 
 def test_results_spread_over_user_turns_are_not_lost():
