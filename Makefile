@@ -19,7 +19,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 	$(BIN)/python tests/with_settings.py mypy ccmsite providers proxy
 	$(BIN)/python tests/with_settings.py manage.py makemigrations --check --dry-run
-	$(BIN)/djade --target-version 5.2 $$(git ls-files 'templates/*.html')
+	git ls-files 'templates/*.html' | xargs -r $(BIN)/djade --target-version 5.2 --check
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .

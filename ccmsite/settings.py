@@ -8,6 +8,7 @@ from typing import Any
 from ccmsite import environment
 from ccmsite.environment import BASE_DIR, env
 from ccmsite.logs import logging_config
+from ccmsite.navigation import navigation
 
 environment.load()
 
@@ -156,4 +157,5 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "alt_route",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": True, "navigation": navigation()},
 }

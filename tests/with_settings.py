@@ -9,6 +9,7 @@ import sys
 
 os.environ.setdefault("CCM_ENV_FILE", os.devnull)
 os.environ.setdefault("SECRET_KEY", "only-for-tools")
+os.environ.setdefault("CCM_FIELD_KEYS", "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdCE=")
 os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
 sys.path.insert(0, os.getcwd())
 sys.argv = sys.argv[1:]

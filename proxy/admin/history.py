@@ -1,0 +1,180 @@
+"""The request history: read-only, and never counted."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+
+from providers.models import Provider
+from providers.unfolded import TabularInline, UnfoldAdmin, display
+from proxy.models import AttemptLog, LogicalModel, RequestLog
+
+MAX_ROWS = 10_000
+"""How far back the pages of the list go; the filters and the search reach everything."""
+
+_COLOURS = {"ok": "success", "error": "danger", "interrupted": "warning", "client_gone": "info"}
+
+
+class UncountedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than the pages go: counting a million rows takes seconds."""
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows there are to page through."""
+        rows = cast(QuerySet[RequestLog], self.object_list)
+        return rows.order_by()[:MAX_ROWS].count()
+
+
+class ConfiguredNames(admin.SimpleListFilter):
+    """A filter over names from the configuration: the history itself is never scanned for them."""
+
+    field = ""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        """The names to choose from."""
+        return [(name, name) for name in self.names()]
+
+    def names(self) -> Sequence[str]:
+        """Names of the configuration."""
+        raise NotImplementedError
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
+        """Rows with the chosen name."""
+        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
+
+
+class ByProvider(ConfiguredNames):
+    """Requests that a provider served."""
+
+    title = "provider"
+    parameter_name = field = "provider"
+
+    def names(self) -> Sequence[str]:
+        """All providers."""
+        return list(Provider.objects.values_list("name", flat=True))
+
+
+class ByModel(ConfiguredNames):
+    """Requests that a logical model served."""
+
+    title = "logical model"
+    parameter_name = field = "logical_model"
+
+    def names(self) -> Sequence[str]:
+        """All logical models."""
+        return list(LogicalModel.objects.values_list("name", flat=True))
+
+
+class ReadOnly:
+    """Rows that nobody changes by hand."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Nobody adds history."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Nobody changes history."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """History is pruned by `manage.py prunelogs`."""
+        return False
+
+
+class AttemptInline(ReadOnly, TabularInline):
+    """The upstream calls of one request, in order."""
+
+    model = AttemptLog
+    extra = 0
+    fields = (
+        "number", "provider", "actual_model", "outcome", "status", "started_ms", "first_content_ms", "duration_ms",
+        "message", "upstream_request_id",
+    )  # fmt: skip
+    readonly_fields = fields
+    verbose_name_plural = "Attempts"
+
+
+@admin.register(RequestLog)
+class RequestLogAdmin(ReadOnly, UnfoldAdmin):
+    """What became of each request."""
+
+    list_display = (
+        "time", "request_id", "shown_outcome", "status", "requested_model", "served_by", "route", "attempts",
+        "tokens", "duration",
+    )  # fmt: skip
+    list_display_links = ("request_id",)
+    list_filter = ("outcome", ByProvider, ByModel, "stream")
+    list_per_page = 50
+    search_fields = ("=request_id", "=session_id")
+    search_help_text = "A request id or a session id, whole."
+    show_full_result_count = False
+    paginator = UncountedPaginator
+    inlines = (AttemptInline,)
+    list_before_template = "admin/empty/request_log.html"
+    fieldsets = (
+        (None, {"fields": ("time", "request_id", "shown_outcome", "status", "error")}),
+        (
+            "Route",
+            {"fields": ("requested_model", "route", "logical_model", "provider", "actual_model", "why")},
+        ),
+        (
+            "Measured",
+            {
+                "fields": (
+                    "attempts", "first_content_ms", "duration_ms", "input_tokens", "output_tokens",
+                    "cache_read_tokens", "cache_write_tokens", "stop_reason",
+                )
+            },
+        ),
+        ("Client", {"fields": ("client_key", "session_id", "agent_id", "inbound_format", "operation", "stream")}),
+        ("Body", {"classes": ("collapse",), "fields": ("shown_body",)}),
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RequestLog]:
+        """Rows without their bodies: a list needs none."""
+        found: QuerySet[RequestLog] = super().get_queryset(request)
+        return found.defer("body")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """A search by id; a NUL, which no id holds, finds nothing."""
+        if "\0" in search_term:
+            return queryset.none(), False
+        found: tuple[Any, bool] = super().get_search_results(request, queryset, search_term)
+        return found
+
+    @display(description="Outcome", ordering="outcome", label=_COLOURS)
+    def shown_outcome(self, row: RequestLog) -> str:
+        """The outcome as a badge."""
+        return row.outcome
+
+    @display(description="Served by")
+    def served_by(self, row: RequestLog) -> str:
+        """Provider and actual model."""
+        return f"{row.provider}/{row.actual_model}" if row.provider else "-"
+
+    @display(description="Tokens in / out")
+    def tokens(self, row: RequestLog) -> str:
+        """Tokens, cache included."""
+        total = row.input_tokens + row.cache_read_tokens + row.cache_write_tokens
+        return f"{total:,} / {row.output_tokens:,}"
+
+    @display(description="Took", ordering="duration_ms")
+    def duration(self, row: RequestLog) -> str:
+        """The whole request in seconds."""
+        return f"{row.duration_ms / 1000:.2f} s"
+
+    @display(description="Request body")
+    def shown_body(self, row: RequestLog) -> str:
+        """The captured body as plain text."""
+        if not row.body:
+            return "not captured (router settings, History)"
+        text = zlib.decompress(bytes(row.body)).decode("utf-8", "replace")
+        return format_html('<pre class="whitespace-pre-wrap break-all">{}</pre>', text)

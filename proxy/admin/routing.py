@@ -1,0 +1,68 @@
+"""Router settings (one row) and routing rules."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from providers.unfolded import ConfigAdmin, display
+from proxy.models import RouterSettings, RoutingRule
+
+
+@admin.register(RouterSettings)
+class RouterSettingsAdmin(ConfigAdmin):
+    """The one row of router settings."""
+
+    fieldsets = (
+        ("Routes", {"fields": ("default", "background", "think", "websearch")}),
+        ("Detection", {"fields": ("auto_map_regex", "auto_map_known", "background_regex", "think_min_effort")}),
+        (
+            "Deadlines",
+            {"fields": ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s")},
+        ),
+        ("History", {"fields": ("capture_bodies", "capture_max_kb", "retention_days")}),
+    )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, str] | None = None) -> HttpResponse:
+        """There is one row: go there."""
+        row = RouterSettings.load()
+        return HttpResponseRedirect(reverse("admin:proxy_routersettings_change", args=(row.pk,)))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The row is there already."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """The row stays."""
+        return False
+
+
+@admin.register(RoutingRule)
+class RoutingRuleAdmin(ConfigAdmin):
+    """Ordered rules; the first that matches wins."""
+
+    list_display = ("order", "name", "conditions", "logical_model", "enabled")
+    list_display_links = ("name",)
+    list_filter = ("enabled",)
+    list_before_template = "admin/empty/routing_rule.html"
+    fieldsets = (
+        (None, {"fields": ("order", "name", "enabled", "logical_model")}),
+        ("What the client asked for", {"fields": ("model_regex", "request_kind")}),
+        ("What the request holds", {"fields": ("prompt_regex", "has_image", "min_input_tokens")}),
+        ("A header", {"fields": ("header_name", "header_equals", "header_regex")}),
+    )
+
+    @display(description="When")
+    def conditions(self, rule: RoutingRule) -> str:
+        """The conditions in words."""
+        images = {True: "has an image", False: "has no image", None: ""}[rule.has_image]
+        found = (
+            rule.model_regex and f"model ~ {rule.model_regex}",
+            rule.prompt_regex and f"prompt ~ {rule.prompt_regex}",
+            images,
+            rule.min_input_tokens and f"≥ {rule.min_input_tokens} tokens",
+            rule.header_name and f"header {rule.header_name}",
+            rule.get_request_kind_display() if rule.request_kind else "",
+        )
+        return " and ".join(str(condition) for condition in found if condition)

@@ -1,0 +1,181 @@
+"""The admin through Django's test client: every page, with rows and without."""
+
+import zlib
+from datetime import UTC, datetime
+
+import pytest
+from django.urls import reverse
+
+from providers.models import Credential, Provider
+from proxy.models import AttemptLog, ClientKey, LogicalModel, ModelMapping, RequestLog, RouterSettings, RoutingRule
+
+pytestmark = pytest.mark.django_db
+MODELS = (
+    "providers_provider", "proxy_logicalmodel", "proxy_routingrule", "proxy_clientkey", "proxy_requestlog",
+    "auth_user", "auth_group",
+)  # fmt: skip
+SECRET = "sk-canary-0123456789"
+
+
+@pytest.fixture
+def rows(db):
+    provider = Provider.objects.create(name="main", preset="openai")
+    credential = Credential(provider=provider)
+    credential.set_secret(SECRET)
+    credential.save()
+    model = LogicalModel.objects.create(name="smart")
+    ModelMapping.objects.create(logical_model=model, priority=1, provider=provider, actual_model="gpt-5.2")
+    RoutingRule.objects.create(name="images", has_image=True, logical_model=model)
+    key = ClientKey(name="laptop")
+    key.issue()
+    key.save()
+    log = RequestLog.objects.create(
+        time=datetime.now(UTC), request_id="req_1", session_id="s-1", inbound_format="anthropic_messages",
+        provider="main", actual_model="gpt-5.2", outcome="ok", status=200, why="<script>alert(1)</script>",
+        body=zlib.compress(b"<b>prompt</b>"),
+    )  # fmt: skip
+    AttemptLog.objects.create(request=log, number=1, provider="main", actual_model="gpt-5.2", outcome="ok")
+    return provider, model, log
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_list_opens_empty(admin_client, name):
+    """With nothing configured each list still opens; ours say what the thing is for."""
+    page = admin_client.get(reverse(f"admin:{name}_changelist"))
+    assert page.status_code == 200
+    assert name.startswith("auth") or b" yet" in page.content
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_list_and_form_opens_with_rows(admin_client, rows, name):
+    """Lists, add pages and forms open, and no page holds a secret or lets markup through."""
+    paths = [reverse(f"admin:{name}_changelist")]
+    if name != "proxy_requestlog":
+        paths.append(reverse(f"admin:{name}_add"))
+    app, model = name.split("_")
+    from django.apps import apps
+
+    row = apps.get_model(app, model).objects.first()
+    if row is not None:
+        paths.append(reverse(f"admin:{name}_change", args=(row.pk,)))
+    for path in paths:
+        page = admin_client.get(path)
+        assert page.status_code == 200, path
+        assert SECRET.encode() not in page.content
+        assert b"<script>alert(1)" not in page.content
+
+
+def inline(prefix, *forms, initial=0):
+    data = {f"{prefix}-TOTAL_FORMS": len(forms), f"{prefix}-INITIAL_FORMS": initial}
+    for number, form in enumerate(forms):
+        data |= {f"{prefix}-{number}-{name}": value for name, value in form.items()}
+    return data
+
+
+PROVIDER = {"name": "new", "preset": "openai", "enabled": "on", "headers": "{}", "models_offered": "[]"}
+
+
+def test_a_key_goes_in_and_never_comes_out(admin_client):
+    """A key typed into the form is sealed; the form shows four characters; an empty field keeps it."""
+    form = {**PROVIDER, **inline("credentials", {"label": "k", "secret": SECRET, "enabled": "on"})}
+    assert admin_client.post(reverse("admin:providers_provider_add"), form).status_code == 302
+    credential = Credential.objects.get()
+    assert credential.reveal() == SECRET
+    assert SECRET not in credential.sealed
+    path = reverse("admin:providers_provider_change", args=(credential.provider_id,))
+    page = admin_client.get(path).content.decode()
+    assert SECRET not in page
+    assert "…6789" in page
+    kept = {"id": credential.pk, "provider": credential.provider_id, "label": "renamed", "secret": "", "enabled": "on"}
+    answer = admin_client.post(path, {**PROVIDER, **inline("credentials", kept, initial=1)})
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    credential.refresh_from_db()
+    assert (credential.label, credential.reveal()) == ("renamed", SECRET)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"base_url": "ftp://x"}, "http"),
+        ({"base_url": "http://169.254.169.254"}, "metadata"),
+        ({"preset": "openai-compatible"}, "base URL"),
+        ({"headers": '{"Host": "x"}'}, "Host"),
+    ],
+)
+def test_an_unusable_provider_is_a_form_error(admin_client, change, words):
+    """An address or header that cannot be used is refused on the page, with the reason."""
+    page = admin_client.post(reverse("admin:providers_provider_add"), {**PROVIDER, **change, **inline("credentials")})
+    assert page.status_code == 200
+    assert words in page.content.decode()
+    assert not Provider.objects.exists()
+
+
+def test_a_new_mapping_comes_last(admin_client, rows):
+    """A mapping added without a place in the order is tried after the others."""
+    provider, model, _ = rows
+    first = model.mappings.get()
+    old = {"id": first.pk, "logical_model": model.pk, "priority": 1, "provider": provider.pk,
+           "actual_model": "gpt-5.2", "enabled": "on"}  # fmt: skip
+    new = {"logical_model": model.pk, "priority": 0, "provider": provider.pk, "actual_model": "b", "enabled": "on"}
+    answer = admin_client.post(
+        reverse("admin:proxy_logicalmodel_change", args=(model.pk,)),
+        {"name": "smart", "enabled": "on", **inline("mappings", old, new, initial=1)},
+    )
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    assert list(model.mappings.values_list("actual_model", "priority")) == [("gpt-5.2", 1), ("b", 2)]
+
+
+def test_a_bad_pattern_is_a_form_error(admin_client):
+    """A regex that does not compile is named on the page."""
+    row = RouterSettings.load()
+    path = reverse("admin:proxy_routersettings_change", args=(row.pk,))
+    assert admin_client.get(reverse("admin:proxy_routersettings_changelist")).url == path
+    page = admin_client.post(path, {"auto_map_regex": "(unclosed"})
+    assert page.status_code == 200
+    assert "(unclosed" in page.content.decode()
+    row.refresh_from_db()
+    assert row.auto_map_regex != "(unclosed"
+
+
+def test_a_client_key_is_shown_once(admin_client):
+    """The page after adding shows the key; the database holds its hash and no other page shows it."""
+    page = admin_client.post(reverse("admin:proxy_clientkey_add"), {"name": "laptop", "enabled": "on"}, follow=True)
+    row = ClientKey.objects.get()
+    text = page.content.decode()
+    start = text.index(f"ccm_{row.prefix}_")
+    key = text[start : start + len(f"ccm_{row.prefix}_") + 43]
+    from proxy.models.client_key import digest_of
+
+    assert digest_of(key) == row.digest
+    assert key not in admin_client.get(reverse("admin:proxy_clientkey_changelist")).content.decode()
+
+
+def test_history_is_read_only(admin_client, rows):
+    """Nobody adds, changes or deletes history by hand."""
+    log = rows[2]
+    assert admin_client.get(reverse("admin:proxy_requestlog_add")).status_code == 403
+    assert admin_client.post(reverse("admin:proxy_requestlog_delete", args=(log.pk,))).status_code == 403
+    admin_client.post(reverse("admin:proxy_requestlog_change", args=(log.pk,)), {"status": 1})
+    log.refresh_from_db()
+    assert log.status == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["?q=req_1", "?q=s-1", "?outcome__exact=ok", "?provider=main", "?logical_model=smart"]
+)
+def test_history_is_searched_and_filtered(admin_client, rows, query):
+    """By request id, session, outcome, provider and model."""
+    assert admin_client.get(reverse("admin:proxy_requestlog_changelist") + query).status_code == 200
+
+
+@pytest.mark.parametrize("query", ["?q=%00", "?p=9" + "9" * 30, "?o=1.2.99", "?provider=%00", "?nothing=1"])
+def test_odd_queries_are_no_server_error(admin_client, rows, query):
+    """A NUL, a huge page number or an unknown parameter is answered, not crashed on."""
+    assert admin_client.get(reverse("admin:proxy_requestlog_changelist") + query).status_code < 500
+
+
+def test_deleting_what_is_in_use_is_explained(admin_client, rows):
+    """A provider that a mapping needs cannot be deleted, and the page says which."""
+    page = admin_client.post(reverse("admin:providers_provider_delete", args=(rows[0].pk,)), {"post": "yes"})
+    assert page.status_code == 200
+    assert Provider.objects.exists()

@@ -1,0 +1,12 @@
+"""The settings of the test run: never the developer's own `.env`; the database may come from DATABASE_URL."""
+
+import os
+
+os.environ["CCM_ENV_FILE"] = os.devnull
+os.environ["SECRET_KEY"] = "only-for-tests"
+os.environ["CCM_FIELD_KEYS"] = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdCE="
+os.environ["CCM_LOG_LEVEL"] = "warning"
+os.environ["CCM_REQUIRE_CLIENT_KEY"] = "auto"
+os.environ.pop("ALLOWED_HOSTS", None)
+
+from ccmsite.settings import *  # noqa: F403
