@@ -17,6 +17,7 @@ from providers.wire.spans import MalformedJson, decode_string, dumps, loads, rep
 from providers.wire.sse import ServerSentEvent
 
 DEFAULT_VERSION = "2023-06-01"
+NO_REASON = "the upstream gave no reason"
 
 _BY_TYPE = {
     "overloaded_error": FailureKind.OVERLOADED,
@@ -178,13 +179,13 @@ def failure_from_error(error: object, status: int, retry_after_s: float | None =
     """What Anthropic's `error` object means; `status` is the HTTP status it came with."""
     fields = error if isinstance(error, dict) else {}
     kind_name = str(fields.get("type") or "")
-    message = str(fields.get("message") or (error if isinstance(error, str) else "")) or "the upstream gave no reason"
+    message = str(fields.get("message") or (error if isinstance(error, str) else ""))
     kind = _kind_of_status(status) or _BY_TYPE.get(kind_name, FailureKind.GARBLED)
     if kind is FailureKind.RATE_LIMITED and kind_name == "billing_error":
         kind = FailureKind.QUOTA
     if kind in (FailureKind.REJECTED, FailureKind.TOO_LONG) and (rewritten := too_long_message(message)):
         kind, message = FailureKind.TOO_LONG, rewritten
-    return Failure(kind, plain_words(message), status, retry_after_s, kind_name or None)
+    return Failure(kind, plain_words(message) or NO_REASON, status, retry_after_s, kind_name or None)
 
 
 def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:

@@ -40,6 +40,10 @@ class Conversation:
         self._messages: list[dict[str, Any]] = []
         self._owed: list[str] = []
         """Tool calls of the last assistant turn whose results are still to come, in call order."""
+        self._results: dict[str, str] = {}
+        self._lifted: _Blocks = []
+        self._said: _Blocks = []
+        """What user turns brought so far: Messages lets several of them share the results of one turn's calls."""
 
     def system(self, text: str) -> None:
         """The leading system message."""
@@ -49,7 +53,7 @@ class Conversation:
         """One Messages turn. Raises UpstreamFailure (rejected) for media the target cannot take."""
         role, blocks = message.get("role"), blocks_of(message.get("content"))
         if role == "assistant":
-            self._settle({})
+            self._settle()
             self._assistant(blocks)
         elif role == "system":
             self._inline_system(blocks)
@@ -58,7 +62,7 @@ class Conversation:
 
     def finish(self) -> list[dict[str, Any]]:
         """All messages; a call that never got its result gets a truthful one."""
-        self._settle({})
+        self._settle()
         return self._messages
 
     def _assistant(self, blocks: _Blocks) -> None:
@@ -82,36 +86,35 @@ class Conversation:
         return {"id": legal_id(str(block.get("id", ""))), "type": "function", "function": function}
 
     def _user(self, blocks: _Blocks) -> None:
-        results: dict[str, str] = {}
-        parts: _Blocks = []
-        lifted: _Blocks = []
         for block in blocks:
             if block.get("type") != "tool_result":
-                parts += self._parts(block)
+                self._said += self._parts(block)
                 continue
             call_id = legal_id(str(block.get("tool_use_id", "")))
             text, media = self._result(block, call_id)
             if call_id in self._owed:
-                if call_id not in results:
-                    results[call_id] = text
-                    lifted += media
+                if call_id not in self._results:
+                    self._results[call_id] = text
+                    self._lifted += media
             else:
-                parts += [_text_part(f"[tool result {call_id}] {text}"), *media]
-        self._settle(results)
-        if lifted or parts:
-            self._messages.append({"role": "user", "content": _joined(lifted + parts)})
+                self._said += [_text_part(f"[tool result {call_id}] {text}"), *media]
+        if all(call_id in self._results for call_id in self._owed):
+            self._settle()
 
-    def _settle(self, results: dict[str, str]) -> None:
+    def _settle(self) -> None:
+        """Write what user turns brought: the results, in call order, then everything else."""
         for call_id in self._owed:
-            content = results.get(call_id, INTERRUPTED)
+            content = self._results.get(call_id, INTERRUPTED)
             self._messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
-        self._owed = []
+        if self._lifted or self._said:
+            self._messages.append({"role": "user", "content": _joined(self._lifted + self._said)})
+        self._owed, self._results, self._lifted, self._said = [], {}, [], []
 
     def _inline_system(self, blocks: _Blocks) -> None:
         text = "\n\n".join(str(b["text"]) for b in blocks if b.get("type") == "text" and b.get("text"))
         if not text.strip():
             return
-        self._settle({})
+        self._settle()
         role = self._quirks.inline_system
         wrapped = text if role != "user" else f"<system-reminder>\n{text}\n</system-reminder>"
         self._messages.append({"role": role, "content": wrapped})

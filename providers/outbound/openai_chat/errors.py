@@ -10,6 +10,8 @@ from providers.outbound.retry_after import retry_after_seconds
 from providers.outbound.wordings import too_long_message
 from providers.wire.spans import MalformedJson, loads
 
+NO_REASON = "the upstream gave no reason"
+
 _BY_STATUS = {
     401: FailureKind.REFUSED_KEY,
     402: FailureKind.QUOTA,
@@ -62,7 +64,7 @@ def error_failure(error: Any, status: int, retry_after_s: float | None = None) -
             rewritten = too_long_message("context length")
         if rewritten is not None:
             return Failure(FailureKind.TOO_LONG, rewritten, status, retry_after_s, "invalid_request_error")
-    return Failure(kind, plain_words(message), status, retry_after_s)
+    return Failure(kind, plain_words(message) or NO_REASON, status, retry_after_s)
 
 
 def _message(fields: Mapping[str, Any]) -> str:
@@ -72,7 +74,7 @@ def _message(fields: Mapping[str, Any]) -> str:
             return value
         if isinstance(value, dict | list):
             return str(value)
-    return "the upstream gave no reason"
+    return NO_REASON
 
 
 def _kind(status: int, codes: list[str]) -> FailureKind:

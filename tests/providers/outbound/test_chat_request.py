@@ -104,8 +104,11 @@ def test_calls_at_the_very_end_are_settled():
 
 
 def test_results_spread_over_user_turns_are_not_lost():
-    """A result in a second user turn is still told."""
-    assert "late" in json.dumps(turns(CALLS, user(result(ONE, "a")), user(result(TWO, "late"))))
+    """Results in several user turns all follow their calls, and what else was said comes after."""
+    said = turns(CALLS, user(result(ONE, "a"), text("x")), user(result(TWO, "late"), IMAGE), assistant(text("b")))
+    assert said[1:] == [
+        tool_turn(ONE, "a"), tool_turn(TWO, "late"), user(text("x"), PICTURE), {"role": "assistant", "content": "b"},
+    ]  # fmt: skip
 
 
 def test_an_assistant_turn_is_one_message():
