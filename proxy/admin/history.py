@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 
@@ -107,12 +108,13 @@ class RequestLogAdmin(ReadOnly, UnfoldAdmin):
     """What became of each request."""
 
     list_display = (
-        "time", "request_id", "shown_outcome", "status", "requested_model", "served_by", "route", "attempts",
-        "tokens", "duration",
+        "when", "request_id", "shown_outcome", "requested_model", "served_by", "route", "attempts", "tokens",
+        "duration",
     )  # fmt: skip
     list_display_links = ("request_id",)
     list_filter = ("outcome", ByProvider, ByModel, "stream")
     list_per_page = 50
+    list_fullwidth = True
     search_fields = ("=request_id", "=session_id")
     search_help_text = "A request id or a session id, whole."
     show_full_result_count = False
@@ -149,6 +151,12 @@ class RequestLogAdmin(ReadOnly, UnfoldAdmin):
             return queryset.none(), False
         found: tuple[Any, bool] = super().get_search_results(request, queryset, search_term)
         return found
+
+    @display(description="Time", ordering="time")
+    def when(self, row: RequestLog) -> str:
+        """The time on one line, to the second."""
+        local = timezone.localtime(row.time).strftime("%d %b %H:%M:%S")
+        return format_html('<span class="whitespace-nowrap">{}</span>', local)
 
     @display(description="Outcome", ordering="outcome", label=_COLOURS)
     def shown_outcome(self, row: RequestLog) -> str:
