@@ -1,4 +1,4 @@
-"""What a request costs: CPU time of `manage.py serve` per request and per streamed piece, with the echo provider behind it.
+"""What a request costs: CPU time of `manage.py serve` per request and per streamed piece, echo provider behind it.
 
 Prints one table. Times differ from machine to machine; compare runs on the same one.
 """
