@@ -131,7 +131,7 @@ def _refusal(error: ApiError) -> HttpResponse:
 async def _read_body(scope: Scope, receive: Receive) -> bytes:
     """The whole body. Raises ApiError (413, or what the gate says) and ClientLeft."""
     limit: int = settings.CCM_MAX_BODY_BYTES
-    announced = auth.header_map(scope["headers"]).get("content-length", "0")
+    announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     if announced.isdigit() and int(announced[:15]) > CHECK_FIRST_BYTES:
         if int(announced[:15]) > limit:
             raise _too_large(limit)

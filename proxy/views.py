@@ -78,8 +78,9 @@ async def _answer(request: HttpRequest, inbound: Inbound, operation: Operation) 
     try:
         _require_method(request, "POST")
         config = await snapshot.current()
-        record.client_key = auth.check(_headers(request), _client_host(request), config)
-        call = _begin(request, inbound, operation, config, record)
+        headers = _headers(request)
+        record.client_key = auth.check(headers, _client_host(request), config)
+        call = _begin(request, headers, inbound, operation, config, record)
     except ApiError as error:
         return error_response(error, inbound, request_id)
     if operation == "count_tokens":
@@ -88,10 +89,10 @@ async def _answer(request: HttpRequest, inbound: Inbound, operation: Operation) 
 
 
 def _begin(
-    request: HttpRequest, inbound: Inbound, operation: Operation, config: ConfigSnapshot, record: RequestRecord
-) -> Call:
+    request: HttpRequest, headers: dict[str, str], inbound: Inbound, operation: Operation, config: ConfigSnapshot,
+    record: RequestRecord,
+) -> Call:  # fmt: skip
     """The call, routed. Raises ApiError, and then the refusal is in the log."""
-    headers = _headers(request)
     try:
         if headers.get("content-encoding", "identity") != "identity":
             raise ApiError(415, "invalid_request_error", "compressed request bodies are not taken; send it plain")
