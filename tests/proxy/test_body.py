@@ -1,0 +1,46 @@
+import asyncio
+
+import pytest
+
+from proxy.body import StreamBody
+from proxy.errors import ApiError
+from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.pipe import Pipe
+
+
+@pytest.fixture
+async def parts():
+    pipe, task = Pipe(), asyncio.create_task(asyncio.Event().wait())
+    yield pipe, task, StreamBody(b"first", pipe, task, ANTHROPIC, "req_1", 0.02)
+    task.cancel()
+
+
+async def test_pings_fill_silences_and_the_end_ends(parts):
+    """First bytes, a ping in the silence, the rest, and then nothing more."""
+    pipe, _, body = parts
+    assert await anext(body) == b"first"
+    assert await anext(body) == ANTHROPIC.ping
+    await pipe.put(b"second")
+    pipe.end()
+    assert [chunk async for chunk in body] == [b"second"]
+
+
+async def test_a_failure_becomes_the_last_event(parts):
+    """An error is told as an event and never raised."""
+    pipe, _, body = parts
+    await anext(body)
+    pipe.end(ApiError(529, "overloaded_error", "busy"))
+    rest = [chunk async for chunk in body]
+    assert len(rest) == 1
+    assert rest[0].startswith(b"event: error\n")
+    assert b"overloaded_error" in rest[0]
+
+
+async def test_closing_cuts_the_upstream(parts):
+    """When the response is over the task that reads the upstream is cancelled."""
+    _, task, body = parts
+    body.close()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(StopAsyncIteration):
+        await anext(body)
