@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin as UnfoldAdmin
 from unfold.admin import StackedInline, TabularInline
@@ -12,6 +13,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 __all__ = [
     "AdminPasswordChangeForm",
     "ConfigAdmin",
+    "PageAdmin",
     "PasswordWidget",
     "StackedInline",
     "TabularInline",
@@ -24,7 +26,18 @@ __all__ = [
 PasswordWidget = UnfoldAdminPasswordWidget
 
 
-class ConfigAdmin(SimpleHistoryAdmin, UnfoldAdmin):
+class PageAdmin(UnfoldAdmin):
+    """A themed page whose list survives whatever stands in the address."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, str] | None = None) -> HttpResponse:
+        """The list; PostgreSQL refuses a NUL in a filter or a search, so such an address is forgotten."""
+        if any("\0" in value for _, values in request.GET.lists() for value in values):
+            return HttpResponseRedirect(request.path)
+        page: HttpResponse = super().changelist_view(request, extra_context)
+        return page
+
+
+class ConfigAdmin(SimpleHistoryAdmin, PageAdmin):
     """A page of configuration: themed, with its history of changes."""
 
     warn_unsaved_form = True

@@ -15,7 +15,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 
 from providers.models import Provider
-from providers.unfolded import TabularInline, UnfoldAdmin, display
+from providers.unfolded import PageAdmin, TabularInline, display
 from proxy.models import AttemptLog, LogicalModel, RequestLog
 
 MAX_ROWS = 10_000
@@ -104,7 +104,7 @@ class AttemptInline(ReadOnly, TabularInline):
 
 
 @admin.register(RequestLog)
-class RequestLogAdmin(ReadOnly, UnfoldAdmin):
+class RequestLogAdmin(ReadOnly, PageAdmin):
     """What became of each request."""
 
     list_display = (
@@ -144,13 +144,6 @@ class RequestLogAdmin(ReadOnly, UnfoldAdmin):
         """Rows without their bodies: a list needs none."""
         found: QuerySet[RequestLog] = super().get_queryset(request)
         return found.defer("body")
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """A search by id; a NUL, which no id holds, finds nothing."""
-        if "\0" in search_term:
-            return queryset.none(), False
-        found: tuple[Any, bool] = super().get_search_results(request, queryset, search_term)
-        return found
 
     @display(description="Time", ordering="time")
     def when(self, row: RequestLog) -> str:
