@@ -28,7 +28,10 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
             seconds = _until(text, headers.get("date"))
         if seconds is not None:
             return _clamped(seconds)
-    resets = [_duration(headers.get(f"x-ratelimit-reset-{what}")) for what in ("requests", "tokens")]
+    limits = ("requests", "tokens")
+    # Both resets come with every answer; where one limit is used up, the other has nothing to say.
+    used_up = [what for what in limits if _number(headers.get(f"x-ratelimit-remaining-{what}")) == 0]
+    resets = [_duration(headers.get(f"x-ratelimit-reset-{what}")) for what in used_up or limits]
     known = [reset for reset in resets if reset is not None]
     return _clamped(max(known)) if known else None
 

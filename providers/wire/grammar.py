@@ -138,6 +138,8 @@ class Grammar:
             raise GrammarError("a tool's input is no JSON object")
         if self._stop_reason == "tool_use" and not self._tools:
             raise GrammarError("stop_reason tool_use without a tool_use block")
+        if self._stop_reason == "end_turn" and self._tools:
+            raise GrammarError("stop_reason end_turn although a tool_use block was written")
         self._state = "stopped"
 
 

@@ -201,8 +201,8 @@ def _text_part(text: str) -> dict[str, Any]:
 
 
 def _joined(parts: _Blocks) -> Any:
-    """A single text as a string, which every server takes; anything else as parts."""
-    return parts[0]["text"] if len(parts) == 1 and parts[0]["type"] == "text" else parts
+    """Texts alone as one string, which every server takes; with media among them as parts."""
+    return "\n\n".join(part["text"] for part in parts) if all(part["type"] == "text" for part in parts) else parts
 
 
 def _cannot(what: str) -> UpstreamFailure:

@@ -25,26 +25,33 @@ def read_reply(body: bytes, messages: MessagesRequest, names: NameMap) -> Messag
     finish = choice.get("finish_reason")
     finish = finish if isinstance(finish, str) else None
     refusal = message.get("refusal")
-    content = _content(message, names, truncated=finish == "length")
+    own_id = message_id(answer.get("id"), messages)
+    content = _content(message, names, own_id, truncated=finish == "length")
     tools = sum(block["type"] == "tool_use" for block in content)
     usage = read_usage(answer.get("usage")) or Usage(estimate_tokens(messages), estimate_text(dumps(content).decode()))
     reason = stop_reason(finish, tools, isinstance(refusal, str) and bool(refusal))
     reply = {
-        "id": message_id(answer.get("id")), "type": "message", "role": "assistant", "model": messages.model,
+        "id": own_id, "type": "message", "role": "assistant", "model": messages.model,
         "content": content, "stop_reason": reason, "stop_sequence": None, "usage": usage.as_payload(),
     }  # fmt: skip
     return MessagesReply(dumps(reply), usage, reason, bool(content))
 
 
-def message_id(upstream_id: Any) -> str:
-    """A Messages id made from the upstream's, the same every time."""
-    return "msg_" + hashlib.sha256(str(upstream_id or "").encode("utf-8", "replace")).hexdigest()[:24]
+def message_id(upstream_id: Any, messages: MessagesRequest) -> str:
+    """A Messages id made from the upstream's and the request: some servers name every answer the same, or none."""
+    seed = str(upstream_id or "").encode("utf-8", "replace") + b"\0" + messages.body
+    return "msg_" + hashlib.sha256(seed).hexdigest()[:24]
+
+
+def made_up_tool_id(own_id: str, number: int) -> str:
+    """An id for a call that came without one: no other call of the conversation has it."""
+    return f"toolu_{number}_{own_id.removeprefix('msg_')}"
 
 
 def reasoning_of(message: dict[str, Any]) -> str:
     """The thinking text, under whichever name the server gives it."""
     for key in ("reasoning_content", "reasoning"):
-        if isinstance(message.get(key), str):
+        if isinstance(message.get(key), str) and message[key]:
             return str(message[key])
     details = message.get("reasoning_details")
     details = details if isinstance(details, list) else []
@@ -73,7 +80,7 @@ def _object(body: bytes) -> dict[str, Any]:
     return answer
 
 
-def _content(message: dict[str, Any], names: NameMap, truncated: bool) -> list[dict[str, Any]]:
+def _content(message: dict[str, Any], names: NameMap, own_id: str, truncated: bool) -> list[dict[str, Any]]:
     content: list[dict[str, Any]] = []
     if thinking := reasoning_of(message):
         content.append({"type": "thinking", "thinking": thinking, "signature": ""})
@@ -83,17 +90,17 @@ def _content(message: dict[str, Any], names: NameMap, truncated: bool) -> list[d
     for number, call in enumerate(calls if isinstance(calls, list) else ()):
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict) and isinstance(function.get("name"), str) and function["name"]:
-            content.append(_tool_use(call, function, names, number, truncated))
+            content.append(_tool_use(call, function, names, made_up_tool_id(own_id, number), truncated))
     return content
 
 
 def _tool_use(
-    call: dict[str, Any], function: dict[str, Any], names: NameMap, number: int, truncated: bool
+    call: dict[str, Any], function: dict[str, Any], names: NameMap, spare_id: str, truncated: bool
 ) -> dict[str, Any]:
     arguments = function.get("arguments")
     return {
         "type": "tool_use",
-        "id": str(call.get("id") or f"toolu_{number}_{message_id(dumps(function))[4:]}"),
+        "id": str(call.get("id") or spare_id),
         "name": names.original(function["name"]),
         "input": _input(arguments, truncated),
     }

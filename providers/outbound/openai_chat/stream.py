@@ -13,7 +13,7 @@ from typing import Any
 from providers.errors import Failure, FailureKind, UpstreamFailure, plain_words
 from providers.outbound.openai_chat.errors import error_failure
 from providers.outbound.openai_chat.names import NameMap
-from providers.outbound.openai_chat.response import message_id, reasoning_of, text_of
+from providers.outbound.openai_chat.response import made_up_tool_id, message_id, reasoning_of, text_of
 from providers.outbound.openai_chat.usage import read_usage, stop_reason
 from providers.wire.blocks import BlockWriter
 from providers.wire.messages import MessagesEvent, MessagesRequest, Usage
@@ -22,7 +22,7 @@ from providers.wire.sse import ServerSentEvent
 from providers.wire.tokens import estimate_text, estimate_tokens
 
 
-@dataclass
+@dataclass(eq=False)
 class _Call:
     """One tool call as far as it has come."""
 
@@ -36,6 +36,11 @@ class _Call:
     arguments: list[str] = field(default_factory=list)
 
     @property
+    def has_arguments(self) -> bool:
+        """Some arguments have come."""
+        return bool(self.waiting or self.arguments)
+
+    @property
     def complete(self) -> bool:
         """The arguments so far are a whole object. None at all may still become one."""
         text = "".join(self.arguments) + self.waiting
@@ -47,6 +52,7 @@ class ChatTranslator:
 
     def __init__(self, messages: MessagesRequest) -> None:
         self._request = messages
+        self._id = ""
         self._names = NameMap.of(messages)
         self._writer = BlockWriter()
         self._calls: list[_Call] = []
@@ -106,7 +112,8 @@ class ChatTranslator:
         if self._writer.started:
             return []
         estimate = Usage(input=estimate_tokens(self._request))
-        return self._writer.start(message_id(chunk.get("id")), self._request.model, estimate)
+        self._id = message_id(chunk.get("id"), self._request)
+        return self._writer.start(self._id, self._request.model, estimate)
 
     def _delta(self, delta: dict[str, Any]) -> list[MessagesEvent]:
         events: list[MessagesEvent] = []
@@ -159,6 +166,8 @@ class ChatTranslator:
             if call.key == key:
                 if isinstance(new_id, str) and new_id and call.id and new_id != call.id:
                     break  # some servers number every call 0: another id is another call
+                if not new_id and _is_whole_call(piece) and call.name and call.has_arguments and call.complete:
+                    break  # and some give no ids either: a call with name and arguments after a whole one is new
                 return call
         call = _Call(key)
         self._calls.append(call)
@@ -173,15 +182,14 @@ class ChatTranslator:
         if not call.written:
             call.written = True
             self._active = call
-            events += self._writer.tool(call.id or self._made_up_id(call), self._names.original(call.name))
+            events += self._writer.tool(
+                call.id or made_up_tool_id(self._id, self._calls.index(call)), self._names.original(call.name)
+            )
         if call.waiting:
             call.arguments.append(call.waiting)
             events += self._writer.tool_input(call.waiting)
             call.waiting = ""
         return events
-
-    def _made_up_id(self, call: _Call) -> str:
-        return f"toolu_{self._calls.index(call)}_{message_id(call.name + call.waiting)[4:]}"
 
     def _flush_calls(self) -> list[MessagesEvent]:
         """Write every call that waits: something else is about to open a block."""
@@ -210,6 +218,11 @@ class ChatTranslator:
     def _output_estimate(self) -> int:
         written = self._written_text + [piece for call in self._calls for piece in call.arguments]
         return estimate_text("".join(written))
+
+
+def _is_whole_call(piece: dict[str, Any]) -> bool:
+    function = piece.get("function")
+    return isinstance(function, dict) and bool(function.get("name")) and bool(function.get("arguments"))
 
 
 def _is_object(text: str) -> bool:

@@ -98,6 +98,12 @@ def test_tool_results_follow_their_calls(case):
     assert after_calls(*blocks) == expected
 
 
+def test_texts_alone_are_one_string():
+    """Several text blocks, as Claude Code sends them, are one string: many servers take no parts."""
+    assert turns(user(text("a"), text("b"))) == [{"role": "user", "content": "a\n\nb"}]
+    assert turns(user(text("a"), IMAGE))[0]["content"] == [text("a"), PICTURE]
+
+
 def test_calls_at_the_very_end_are_settled():
     """Calls after which nothing comes still get a result each: servers refuse a conversation without."""
     assert turns(user(text("hi")), CALLS)[2:] == [tool_turn(id_, "[tool call was interrupted]") for id_ in (ONE, TWO)]

@@ -197,6 +197,40 @@ def test_text_amid_a_call_does_not_break_the_call():
     assert message(events)["content"] == [("c1", "T", '{"a":1}'), ("text", "b")]
 
 
+def test_whole_calls_without_ids_are_told_apart():
+    """A server that numbers every call 0 and names none of them still makes as many calls as it wrote."""
+    whole = [chunk(tool(name=name, arguments='{"a":1}')) for name in ("A", "A", "B")]
+    events, failed = replay(*whole, chunk({}, "tool_calls"))
+    assert failed is None
+    content = message(events)["content"]
+    assert [(name, arguments) for _, name, arguments in content] == [(n, '{"a":1}') for n in ("A", "A", "B")]
+    assert len({made_up for made_up, _, _ in content}) == 3
+
+
+def test_a_name_repeated_with_every_piece_is_one_call():
+    """A server that repeats the name beside each piece of the arguments has made one call."""
+    pieces = [chunk(tool(name="A", arguments=part)) for part in ('{"a":', "1}", "")]
+    events, _ = replay(*pieces, chunk({}, "tool_calls"))
+    assert [block[1:] for block in message(events)["content"]] == [("A", '{"a":1}')]
+
+
+def test_made_up_ids_differ_from_turn_to_turn():
+    """Without ids from upstream, the same call in another turn gets another id, and so does the message."""
+    again = request({"messages": [{"role": "user", "content": "hi"}] * 3})
+    stream = recording("tool_no_id").replace(b'"id"', b'"was"')
+    first, second = replay(stream)[0], replay(stream, messages=again)[0]
+    for events in zip(first[:2], second[:2], strict=True):
+        one, two = (json.loads(text) for text in events)
+        key = "message" if one["type"] == "message_start" else "content_block"
+        assert one[key]["id"] != two[key]["id"]
+
+
+def test_an_empty_reasoning_content_hides_nothing():
+    """Thinking is found under the name that holds some."""
+    events, _ = replay(chunk({"reasoning_content": "", "reasoning": "hm", "content": "x"}, "stop"))
+    assert message(events)["content"] == [("thinking", "hm"), ("text", "x")]
+
+
 def test_three_interleaved_calls_arrive_whole():
     """Round-robin arguments of three calls end in three whole calls."""
     pieces = [chunk(tool(i, id=f"c{i}", name=f"T{i}", arguments="")) for i in range(3)]

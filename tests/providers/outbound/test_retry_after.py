@@ -37,6 +37,15 @@ LATER = "Wed, 21 Oct 2026 07:28:30 GMT"
         ({"x-ratelimit-reset-requests": "20ms"}, 1.0),
         ({"x-ratelimit-reset-requests": "2s", "x-ratelimit-reset-tokens": "1m"}, 60.0),
         ({"x-ratelimit-reset-tokens": "never"}, None),
+        (
+            {
+                "x-ratelimit-reset-requests": "24h",
+                "x-ratelimit-remaining-requests": "90",
+                "x-ratelimit-reset-tokens": "6s",
+                "x-ratelimit-remaining-tokens": "0",
+            },
+            6.0,
+        ),
         ({"retry-after": "soon", "x-ratelimit-reset-tokens": "5s"}, 5.0),
     ],
 )

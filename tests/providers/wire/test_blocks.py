@@ -59,6 +59,6 @@ def test_any_telling_is_legal(steps):
             events += writer.close()
         else:
             events += getattr(writer, kind)(words)
-    for event in events + writer.finish("end_turn", Usage()):
+    for event in events + writer.finish("tool_use" if writer.tools else "end_turn", Usage()):
         grammar.feed(event)
     grammar.finish()

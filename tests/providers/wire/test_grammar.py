@@ -90,6 +90,7 @@ ILLEGAL = {
     "half a tool": (START, block(**TOOL), input_('{"a'), end(), done("tool_use"), STOP),
     "tool input no object": (START, block(**TOOL), input_("[]"), end(), done("tool_use"), STOP),
     "tool_use without tool": (START, done("tool_use"), STOP),
+    "end_turn with tool": (START, block(**TOOL), end(), done("end_turn"), STOP),
     "unknown event": (START, {"type": "surprise"}),
     "attribute as event": (START, {"type": "inputs"}),
     "other name": (START, MessagesEvent.from_json("message_stop", json.dumps(done()).encode())),
