@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from daphne import server as daphne_server
 from twisted.internet import reactor
 
-from ccmsite.server.request import Factory, Gate
+from ccmsite.server.request import Factory, Gate, Request
 
 log = logging.getLogger("ccmsite.server")
 
@@ -23,6 +25,7 @@ STALL_S = 120.0
 DRAIN_S = 30.0
 FAREWELL_S = 3.0
 """Seconds that a request gets to clean up once it was told that its client is gone."""
+PARENT_POLL_S = 1.0
 THREADS = 16
 """For name look-ups and the snapshot; one dead provider's look-ups must not hold up the others'."""
 
@@ -39,7 +42,7 @@ class Server(daphne_server.Server):
     def __init__(
         self, application: Any, listener: socket.socket, *, max_body_bytes: int, gate: Gate | None = None,
         drain_s: float = DRAIN_S, stall_s: float = STALL_S, on_exit: Callable[[], None] = lambda: None,
-        ready: Callable[[], None] = lambda: None,
+        ready: Callable[[], None] = lambda: None, parent_pid: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
             application, endpoints=["tcp:0"], signal_handlers=False, server_name="", verbosity=1,
@@ -53,6 +56,7 @@ class Server(daphne_server.Server):
         self._stall_s = stall_s
         self._on_exit = on_exit
         self._ready = ready
+        self._parent_pid = parent_pid
         self._port: Any = None
         self._draining = False
 
@@ -66,11 +70,35 @@ class Server(daphne_server.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.drain)
         reactor.callWhenRunning(self._ready)
+        if self._parent_pid is not None:
+            reactor.callWhenRunning(self._watch_parent)
+
+    def _watch_parent(self) -> None:
+        # A worker whose supervisor was killed would hold the port for ever, unknown to `status` and `stop`.
+        if os.getppid() != self._parent_pid:
+            log.error("the supervisor is gone: this worker drains")
+            self.drain()
+        else:
+            asyncio.get_event_loop().call_later(PARENT_POLL_S, self._watch_parent)
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """Start the application; when it ends before its answer does, so does the connection."""
+        queue = super().create_application(protocol, scope)
+        task = self.connections.get(protocol, {}).get("application_instance")
+        if task is not None and isinstance(protocol, Request):
+            task.add_done_callback(partial(self._application_ended, protocol))
+        return queue
+
+    def _application_ended(self, protocol: Request, task: asyncio.Future[None]) -> None:
+        # daphne looks once a second, and never at an application that returns too early.
+        if not task.cancelled() and not protocol.answered:
+            protocol.handle_exception(task.exception() or RuntimeError("the application gave no complete answer"))
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Hand a message to its connection, then wait until the client has kept up."""
         await super().handle_reply(protocol, message)
-        await protocol.client_caught_up(self._stall_s)
+        if isinstance(protocol, Request):
+            await protocol.client_caught_up(self._stall_s)
 
     def drain(self) -> None:
         """Stop listening, let running requests end, tell the rest that it is over, then exit."""
@@ -83,13 +111,14 @@ class Server(daphne_server.Server):
         self._listener.close()
         if self._port is not None:
             await self._port.stopListening().asFuture(asyncio.get_running_loop())
-        await self._wait_for_requests(self._drain_s)
-        for protocol in self._running():
-            if getattr(protocol, "application_queue", None) is not None:
-                protocol.application_queue.put_nowait({"type": "http.disconnect"})
-        await self._wait_for_requests(FAREWELL_S)
-        await asyncio.to_thread(self._on_exit)
-        self.stop()
+        try:
+            await self._wait_for_requests(self._drain_s)
+            for protocol in self._running():
+                _say_goodbye(protocol)
+            await self._wait_for_requests(FAREWELL_S)
+            await asyncio.to_thread(self._on_exit)
+        finally:
+            self.stop()
 
     async def _wait_for_requests(self, seconds: float) -> None:
         end = asyncio.get_running_loop().time() + seconds
@@ -115,6 +144,14 @@ class Server(daphne_server.Server):
 
     def log_action(self, protocol: str, action: str, details: dict[str, Any]) -> None:
         """No access log: it would hold query strings, and the request history says more."""
+
+
+def _say_goodbye(protocol: Any) -> None:
+    queue = getattr(protocol, "application_queue", None)
+    if queue is not None and isinstance(protocol, Request):
+        queue.put_nowait({"type": "http.disconnect"})
+    elif queue is not None:
+        queue.put_nowait({"type": "websocket.disconnect", "code": 1001})
 
 
 def run(build: Callable[[], Any], listener: socket.socket, **options: Any) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
+from urllib.parse import unquote
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 
@@ -40,7 +41,7 @@ class Request(WebRequest):
         if length is not None and length > self.server.max_body_bytes:
             self._refuse_size()
             return
-        path = self.channel._path.partition(b"?")[0].decode("latin-1")
+        path = unquote(self.channel._path.partition(b"?")[0].decode("latin-1"))  # as the application will see it
         if path.startswith(GUARDED) and self.server.gate is not None:
             headers = [(n.lower(), v) for n, values in self.requestHeaders.getAllRawHeaders() for v in values]
             client = str(getattr(self.channel.getPeer(), "host", ""))
@@ -71,6 +72,7 @@ class Request(WebRequest):
 
     def _refuse(self, status: int, body: bytes) -> None:
         self._refused = True
+        self.requestHeaders.removeHeader(b"expect")  # else "100 Continue" follows the refusal
         channel = self.channel
         head = (
             b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nrequest-id: %s\r\n"
@@ -87,14 +89,15 @@ class Request(WebRequest):
     def handle_reply(self, message: dict[str, Any]) -> None:
         """One message of the application; the first one of a long answer takes hold of the brake."""
         more = message["type"] == "http.response.body" and message.get("more_body", False)
-        if more and not self._braking and self.channel is not None and not self.finished:
+        if more and not self._braking and not self.answered:
             self._braking = True
             self.registerProducer(self, True)
         super().handle_reply(message)
 
     def finish(self) -> None:
-        """The answer is complete."""
+        """The answer is complete: nobody will tell us any more that the client has caught up."""
         self._let_go()
+        self.resumeProducing()
         super().finish()
 
     def connectionLost(self, reason: Any) -> None:
@@ -121,11 +124,19 @@ class Request(WebRequest):
     async def client_caught_up(self, patience_s: float) -> None:
         """Wait while the client is behind; a client without progress for that long is cut."""
         waiting = self._resumed
-        if waiting is None:
-            return
-        done, _ = await asyncio.wait({waiting}, timeout=patience_s)
-        if not done:
-            self.cut()
+        unsent = self._unsent()
+        while waiting is not None and not waiting.done():
+            done, _ = await asyncio.wait({waiting}, timeout=patience_s)
+            before, unsent = unsent, self._unsent()
+            if not done and unsent >= before:
+                self.cut()
+                return
+
+    def _unsent(self) -> int:
+        # What the transport still holds; zero for a transport that does not say.
+        transport = getattr(self._connection, "transport", None)
+        held = len(getattr(transport, "dataBuffer", b"")) + getattr(transport, "_tempDataLen", 0)
+        return int(held - getattr(transport, "offset", 0))
 
     def _let_go(self) -> None:
         if self._braking:
@@ -134,15 +145,32 @@ class Request(WebRequest):
 
     # Endings
 
+    @property
+    def answered(self) -> bool:
+        """True when nothing is left to say: the answer is complete or the client is gone."""
+        return bool(self.finished) or self._connection is None
+
+    @property
+    def _connection(self) -> Any:
+        # Twisted sets it to None when the client leaves and deletes it when the answer is complete.
+        return getattr(self, "channel", None)
+
     def cut(self) -> None:
         """End the connection now, visibly unfinished."""
-        if self.channel is not None:
-            self.channel.transport.abortConnection()
+        if self._connection is not None:
+            self._connection.transport.abortConnection()
+
+    def _break_off(self) -> None:
+        # What was written still goes out; the missing last chunk tells the client that more was to come.
+        if self._connection is not None:
+            transport = self._connection.transport
+            transport.loseConnection()
+            asyncio.get_event_loop().call_later(LINGER_S, transport.abortConnection)
 
     def handle_exception(self, exception: BaseException) -> None:
         """The application failed: an error answer when none was begun, else an end the client can see."""
         if self._response_started:
-            self.cut()
+            self._break_off()
         else:
             super().handle_exception(exception)
 

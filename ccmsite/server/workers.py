@@ -8,13 +8,33 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 log = logging.getLogger("ccmsite.server")
 
-RESTART_PAUSE_S = 1.0
+PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+HEALTHY_S = 60.0
+"""A worker that lived this long has earned a quick restart."""
 POLL_S = 0.2
+
+
+@dataclass(slots=True)
+class Worker:
+    """One child, or the wait for the next one in its place."""
+
+    child: subprocess.Popen[bytes]
+    born: float
+    pause_s: float = PAUSE_S
+    due: float | None = None
+
+    def buried(self, now: float) -> None:
+        """The child has died: decide when the next one starts, later each time it dies young."""
+        self.pause_s = PAUSE_S if now - self.born > HEALTHY_S else self.pause_s
+        self.due = now + self.pause_s
+        self.pause_s = min(self.pause_s * 2, LONGEST_PAUSE_S)
 
 
 class Workers:
@@ -24,31 +44,40 @@ class Workers:
         self._command = [
             sys.executable, str(manage), "serve", "--fd", str(listener.fileno()), "--drain", str(drain_s),
         ]  # fmt: skip
-        self._fd = listener.fileno()
+        self._listener = listener
         self._count = count
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._workers: list[Worker] = []
         self._ending = False
 
     def run(self) -> None:
         """Keep the children running until a signal comes, then wait for them to drain."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        self._children = [self._spawn() for _ in range(self._count)]
+        self._workers = [Worker(self._spawn(), time.monotonic()) for _ in range(self._count)]
         while not self._ending:
             time.sleep(POLL_S)
-            for index, child in enumerate(self._children):
-                if child.poll() is not None and not self._ending:
-                    log.error("worker %d ended with status %s and is started again", child.pid, child.returncode)
-                    time.sleep(RESTART_PAUSE_S)
-                    self._children[index] = self._spawn()
-        for child in self._children:
-            if child.poll() is None:
-                child.send_signal(signal.SIGTERM)
-        for child in self._children:
-            child.wait()
+            for worker in self._workers:
+                self._look_after(worker)
+        self._listener.close()  # else the kernel would go on accepting connections that nobody serves
+        for worker in self._workers:
+            if worker.child.poll() is None:
+                worker.child.send_signal(signal.SIGTERM)
+        for worker in self._workers:
+            worker.child.wait()
+
+    def _look_after(self, worker: Worker) -> None:
+        now = time.monotonic()
+        if self._ending or worker.child.poll() is None:
+            return
+        if worker.due is None:
+            worker.buried(now)
+            log.error("worker %d ended with status %s", worker.child.pid, worker.child.returncode)
+        elif now >= worker.due:
+            worker.child, worker.born, worker.due = self._spawn(), now, None
+            log.warning("worker %d takes its place", worker.child.pid)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self._command, pass_fds=[self._fd])  # noqa: S603 (our own command line)
+        return subprocess.Popen(self._command, pass_fds=[self._listener.fileno()])  # noqa: S603 (our own command line)
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
         self._ending = True

@@ -19,11 +19,27 @@ PIECE = b"x" * 65_536
 
 async def application(scope, receive, send):
     """What each path does is what one test looks at."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        print("accepted", flush=True)
+        print((await receive())["type"], flush=True)
+        return
     path = scope["path"]
     await send({"type": "http.response.start", "status": 200, "headers": []})
     if path == "/flood":
         for _ in range(1600):
             await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+    elif path == "/big-end":
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        await send({"type": "http.response.body", "body": b"x" * 8_000_000})
+        print("ended", flush=True)
+        return
+    elif path == "/big-piece":
+        await send({"type": "http.response.body", "body": b"x" * 24_000_000, "more_body": True})
+    elif path == "/unfinished":
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        return
     elif path == "/late":
         await send({"type": "http.response.body", "body": b"begun", "more_body": True})
         raise ValueError("after the first chunk")
@@ -39,12 +55,25 @@ async def application(scope, receive, send):
             pass
         print("told", flush=True)
         return
+    elif path == "/silent":
+        await send({"type": "http.response.body", "body": b"waiting\n", "more_body": True})
+        await asyncio.sleep(60)
     await send({"type": "http.response.body", "body": scope["root_path"].encode() + b"bye"})
 
 
 def gate(method, path, headers, client):
     """Refuses whoever shows no key."""
     return None if any(name == b"x-api-key" for name, _ in headers) else (401, b'{"type":"error"}')
+
+
+def flush():
+    """An exit hook that says that it ran."""
+    print("flushed", flush=True)
+
+
+def fail():
+    """An exit hook that cannot do its work."""
+    raise OSError("no disk")
 
 
 def main(kind, port):
@@ -59,7 +88,7 @@ def main(kind, port):
         listener = listen("127.0.0.1", port)
         Server(
             application, listener, max_body_bytes=MAX_BODY, gate=gate, drain_s=1.5, stall_s=0.5,
-            ready=lambda: print("port", port, flush=True), on_exit=lambda: print("flushed", flush=True),
+            ready=lambda: print("port", port, flush=True), on_exit=fail if kind == "failing-exit" else flush,
         ).run()  # fmt: skip
 
 

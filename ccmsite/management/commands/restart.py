@@ -19,5 +19,5 @@ class Command(BaseCommand):
         if running is not None:
             stop(running)
         address = running.address if running else "127.0.0.1:13456"
-        workers = running.workers if running else 1
-        call_command("serve", address, workers=workers, detach=True, stdout=self.stdout, stderr=self.stderr)
+        kept = {"workers": running.workers, "drain": running.drain_s} if running else {}
+        call_command("serve", address, detach=True, stdout=self.stdout, stderr=self.stderr, **kept)

@@ -35,7 +35,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         os.umask(0o077)
         if options["fd"] is not None:
-            self._serve(socket.socket(fileno=options["fd"]), options["drain"])
+            self._serve(socket.socket(fileno=options["fd"]), options["drain"], parent_pid=os.getppid())
             return
         if options["workers"] < 1:
             raise CommandError("--workers must be at least 1")
@@ -43,8 +43,7 @@ class Command(BaseCommand):
             address = parse_address(options["address"])
         except ValueError as error:
             raise CommandError(str(error)) from error
-        running = pidfile.read()
-        if running is not None:
+        if (running := pidfile.read()) is not None:
             raise CommandError(f"already running on {running.address} (PID {running.pid}); use restart or stop")
         if options["detach"]:
             self._detach(address, options)
@@ -60,7 +59,10 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"cannot listen on {address}: {error.strerror}; is another program there?") from error
         host, port = listener.getsockname()[:2]
-        pidfile.write(pidfile.Running(os.getpid(), str(Address(host, port)), workers))
+        try:
+            pidfile.write(pidfile.Running(os.getpid(), str(Address(host, port)), workers, drain))
+        except pidfile.AlreadyRunning as error:
+            raise CommandError("another server started at the same time; see status") from error
         self.stdout.write(f"CCM on http://{Address(host, port)}/ (admin: /admin/), PID {os.getpid()}")
         self.stdout.flush()
         try:
@@ -71,9 +73,9 @@ class Command(BaseCommand):
             else:
                 self._serve(listener, drain)
         finally:
-            pidfile.remove(os.getpid())
+            pidfile.remove()
 
-    def _serve(self, listener: socket.socket, drain: float) -> None:
+    def _serve(self, listener: socket.socket, drain: float, parent_pid: int | None = None) -> None:
         from ccmsite.asgi import application
         from ccmsite.server.app import run
         from proxy import logbook, snapshot
@@ -82,7 +84,7 @@ class Command(BaseCommand):
         snapshot.start()
         run(
             lambda: application, listener, max_body_bytes=settings.CCM_MAX_BODY_BYTES, gate=gate, drain_s=drain,
-            on_exit=logbook.close,
+            on_exit=logbook.close, parent_pid=parent_pid,
         )  # fmt: skip
 
     def _detach(self, address: Address, options: dict[str, Any]) -> None:
@@ -103,13 +105,15 @@ class Command(BaseCommand):
                 self.stdout.write(f"CCM on http://{running.address}/, PID {running.pid}, log {log_path}")
                 return
             time.sleep(0.1)
+        child.terminate()  # what is said to have failed must not go on in the background
         raise CommandError(f"the server did not start; {log_path} says why")
 
 
 def healthy(address: str) -> bool:
     """Whether the server at that address answers its health check."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by way of http_proxy
     try:
-        with urllib.request.urlopen(f"http://{address}/healthz", timeout=3) as answer:
+        with direct.open(f"http://{address}/healthz", timeout=3) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError, ValueError):
         return False

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ccmsite.server import pidfile
 
-WAIT_S = 60.0
+GRACE_S = 30.0
+"""How much longer than its drain a server may take to end."""
 
 
 class Command(BaseCommand):
@@ -33,10 +33,15 @@ class Command(BaseCommand):
 
 def stop(running: pidfile.Running) -> None:
     """Ask the server to end and wait until it is gone. Raises CommandError when it does not go."""
-    os.kill(running.pid, signal.SIGTERM)
-    end = time.monotonic() + WAIT_S
-    while running.alive:
-        if time.monotonic() > end:
-            raise CommandError(f"PID {running.pid} has not ended after {WAIT_S:g} s")
-        time.sleep(0.05)
-    pidfile.remove(running.pid)
+    wait_s = running.drain_s + GRACE_S
+    try:
+        # Opened first: the server takes the file away a moment before its end.
+        with pidfile.path().open(encoding="utf-8") as file:
+            os.kill(running.pid, signal.SIGTERM)
+            gone = pidfile.wait_until_gone(file, wait_s)
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    except PermissionError as error:
+        raise CommandError(f"PID {running.pid} belongs to another user; stop it as that user") from error
+    if not gone:
+        raise CommandError(f"PID {running.pid} has not ended after {wait_s:g} s")
