@@ -71,8 +71,8 @@ class ProviderAdmin(ConfigAdmin):
     list_before_template = "admin/empty/provider.html"
     fieldsets = (
         (None, {"fields": ("name", "preset", "enabled")}),
-        ("Address", {"fields": ("base_url", "headers")}),
-        ("More", {"classes": ("collapse",), "fields": ("models_offered", "project_id", "location")}),
+        ("Address", {"fields": ("base_url",)}),
+        ("More", {"classes": ("collapse",), "fields": ("headers", "models_offered", "project_id", "location")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:

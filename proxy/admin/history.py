@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import admin
@@ -17,10 +18,17 @@ from django.utils.html import format_html
 from providers.models import Provider
 from providers.unfolded import PageAdmin, TabularInline, display
 from proxy.models import AttemptLog, LogicalModel, RequestLog
+from proxy.routing import RouteReason
 
 MAX_ROWS = 10_000
 """How far back the pages of the list go; the filters and the search reach everything."""
 
+_SPANS = {
+    "15m": ("last 15 minutes", timedelta(minutes=15)),
+    "1h": ("last hour", timedelta(hours=1)),
+    "24h": ("last 24 hours", timedelta(days=1)),
+    "7d": ("last 7 days", timedelta(days=7)),
+}
 _COLOURS = {"ok": "success", "error": "danger", "interrupted": "warning", "client_gone": "info"}
 
 
@@ -74,6 +82,33 @@ class ByModel(ConfiguredNames):
         return list(LogicalModel.objects.values_list("name", flat=True))
 
 
+class ByRoute(ConfiguredNames):
+    """Requests that came by one route."""
+
+    title = "route"
+    parameter_name = field = "route"
+
+    def names(self) -> Sequence[str]:
+        """All reasons there are."""
+        return [reason.value for reason in RouteReason]
+
+
+class ByTime(admin.SimpleListFilter):
+    """Requests of the last while."""
+
+    title = "time"
+    parameter_name = "since"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        """The spans to choose from."""
+        return [(name, label) for name, (label, _) in _SPANS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
+        """Rows no older than the chosen span."""
+        _, span = _SPANS.get(self.value() or "", ("", None))
+        return queryset.filter(time__gte=timezone.now() - span) if span else queryset
+
+
 class ReadOnly:
     """Rows that nobody changes by hand."""
 
@@ -108,14 +143,16 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
     """What became of each request."""
 
     list_display = (
-        "when", "request_id", "shown_outcome", "requested_model", "served_by", "route", "attempts", "tokens",
+        "when", "short_id", "shown_outcome", "shown_status", "asked_for", "served_by", "route", "tries", "tokens",
         "duration",
     )  # fmt: skip
-    list_display_links = ("request_id",)
-    list_filter = ("outcome", ByProvider, ByModel, "stream")
+    list_display_links = ("short_id",)
+    list_filter = ("outcome", ByTime, ByRoute, ByProvider, ByModel, "stream")
     list_per_page = 50
     list_fullwidth = True
-    search_fields = ("=request_id", "=session_id")
+    # Only what an index sorts; and no "=": it ignores case, which no index serves.
+    sortable_by = ("when", "shown_outcome")
+    search_fields = ("request_id__exact", "session_id__exact")
     search_help_text = "A request id or a session id, whole."
     show_full_result_count = False
     paginator = UncountedPaginator
@@ -151,6 +188,28 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         local = timezone.localtime(row.time).strftime("%d %b %H:%M:%S")
         return format_html('<span class="whitespace-nowrap">{}</span>', local)
 
+    @display(description="Request")
+    def short_id(self, row: RequestLog) -> str:
+        """The id's beginning, whole when pointed at: eleven columns have little room."""
+        return format_html('<span class="whitespace-nowrap" title="{}">{}…</span>', row.request_id, row.request_id[:12])
+
+    @display(description="Status")
+    def shown_status(self, row: RequestLog) -> str:
+        """The HTTP status the client saw; none when it saw nothing."""
+        return str(row.status) if row.status else "-"
+
+    @display(description="Asked for → logical model")
+    def asked_for(self, row: RequestLog) -> str:
+        """The client's name for the model, and the logical model that served it where that is another."""
+        if row.logical_model in ("", row.requested_model):
+            return row.requested_model or "-"
+        return format_html("{}<br>→ {}", row.requested_model, row.logical_model)
+
+    @display(description="Tries")
+    def tries(self, row: RequestLog) -> int:
+        """How many upstream calls it took."""
+        return row.attempts
+
     @display(description="Outcome", ordering="outcome", label=_COLOURS)
     def shown_outcome(self, row: RequestLog) -> str:
         """The outcome as a badge."""
@@ -159,18 +218,18 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
     @display(description="Served by")
     def served_by(self, row: RequestLog) -> str:
         """Provider and actual model."""
-        return f"{row.provider}/{row.actual_model}" if row.provider else "-"
+        return format_html("{}/<wbr>{}", row.provider, row.actual_model) if row.provider else "-"
 
     @display(description="Tokens in / out")
     def tokens(self, row: RequestLog) -> str:
         """Tokens, cache included."""
         total = row.input_tokens + row.cache_read_tokens + row.cache_write_tokens
-        return f"{total:,} / {row.output_tokens:,}"
+        return format_html('<span class="whitespace-nowrap">{} / {}</span>', f"{total:,}", f"{row.output_tokens:,}")
 
-    @display(description="Took", ordering="duration_ms")
+    @display(description="Took")
     def duration(self, row: RequestLog) -> str:
         """The whole request in seconds."""
-        return f"{row.duration_ms / 1000:.2f} s"
+        return format_html('<span class="whitespace-nowrap">{} s</span>', f"{row.duration_ms / 1000:.2f}")
 
     @display(description="Request body")
     def shown_body(self, row: RequestLog) -> str:

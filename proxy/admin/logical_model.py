@@ -20,7 +20,8 @@ class MappingInline(TabularInline):
     extra = 0
     ordering_field = "priority"
     hide_ordering_field = True
-    fields = ("priority", "provider", "actual_model", "enabled", "context_window", "max_output_tokens", "drill")
+    # The theme draws the handle in the first cell: the hidden priority must not be it.
+    fields = ("provider", "actual_model", "enabled", "context_window", "max_output_tokens", "drill", "priority")
     verbose_name_plural = "Providers to try, in this order"
 
 
@@ -46,13 +47,17 @@ class LogicalModelAdmin(ConfigAdmin):
         return " → ".join(f"{m.provider}/{m.actual_model}" for m in model.mappings.all() if m.enabled) or "nothing yet"
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
-        """A new mapping that was not dragged anywhere comes last."""
-        rows = formset.save(commit=False)
+        """The chain is numbered from 1 in the order on the page; a new mapping without a place comes last."""
+        touched = formset.save(commit=False)
         for gone in formset.deleted_objects:
             gone.delete()
-        for row in rows:
-            if not row.priority:
-                last = form.instance.mappings.order_by("-priority").first()
-                row.priority = (last.priority if last else 0) + 1
-            row.save()
+        new = [row.instance for row in formset.extra_forms if row.instance in touched]
+        kept = [row.instance for row in formset.initial_forms if row not in formset.deleted_forms]
+        # Dragging numbers the rows on the page from 0, new ones too; undragged, a new row holds the default, 0.
+        placed = sorted((row for row in (*kept, *new) if row.pk or row.priority), key=lambda row: row.priority)
+        unplaced = [row for row in new if not row.priority]
+        for number, row in enumerate((*placed, *unplaced), start=1):
+            if row in touched or row.priority != number:
+                row.priority = number
+                row.save()
         formset.save_m2m()

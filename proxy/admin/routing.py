@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -42,16 +45,26 @@ class RouterSettingsAdmin(ConfigAdmin):
 class RoutingRuleAdmin(ConfigAdmin):
     """Ordered rules; the first that matches wins."""
 
-    list_display = ("order", "name", "conditions", "logical_model", "enabled")
-    list_display_links = ("name",)
-    list_filter = ("enabled",)
+    # Dragging numbers the rows on the page: it must hold all of them, in their order. Hence no filter.
+    list_display = ("name", "conditions", "logical_model", "enabled", "order")
+    list_per_page = 1000
+    sortable_by = ("order",)
+    ordering_field = "order"
+    hide_ordering_field = True
     list_before_template = "admin/empty/routing_rule.html"
     fieldsets = (
-        (None, {"fields": ("order", "name", "enabled", "logical_model")}),
+        (None, {"fields": ("name", "enabled", "logical_model")}),
         ("What the client asked for", {"fields": ("model_regex", "request_kind")}),
         ("What the request holds", {"fields": ("prompt_regex", "has_image", "min_input_tokens")}),
         ("A header", {"fields": ("header_name", "header_equals", "header_regex")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: RoutingRule, form: Any, change: bool) -> None:
+        """A new rule comes last."""
+        if not change:
+            last = RoutingRule.objects.aggregate(last=Max("order"))["last"]
+            obj.order = 0 if last is None else last + 1
+        super().save_model(request, obj, form, change)
 
     @display(description="When")
     def conditions(self, rule: RoutingRule) -> str:

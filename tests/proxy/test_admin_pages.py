@@ -1,7 +1,7 @@
 """The admin through Django's test client: every page, with rows and without."""
 
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
@@ -181,3 +181,105 @@ def test_deleting_what_is_in_use_is_explained(admin_client, rows):
     page = admin_client.post(reverse("admin:providers_provider_delete", args=(rows[0].pk,)), {"post": "yes"})
     assert page.status_code == 200
     assert Provider.objects.exists()
+
+
+def test_what_is_dragged_to_the_top_is_tried_first(admin_client, rows):
+    """The page numbers dragged rows from 0; the first of them stays the first, and the chain is stored from 1."""
+    provider, model, _ = rows
+    first = model.mappings.get()
+    last = ModelMapping.objects.create(logical_model=model, priority=2, provider=provider, actual_model="b")
+    forms = [
+        {"id": row.pk, "logical_model": model.pk, "priority": place, "provider": provider.pk,
+         "actual_model": row.actual_model, "enabled": "on"}
+        for row, place in ((first, 1), (last, 0))
+    ]  # fmt: skip
+    new = {"logical_model": model.pk, "priority": 0, "provider": provider.pk, "actual_model": "c", "enabled": "on"}
+    path = reverse("admin:proxy_logicalmodel_change", args=(model.pk,))
+    answer = admin_client.post(path, {"name": "smart", "enabled": "on", **inline("mappings", *forms, new, initial=2)})
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    assert list(model.mappings.values_list("actual_model", "priority")) == [("b", 1), ("gpt-5.2", 2), ("c", 3)]
+
+
+def test_a_removed_mapping_closes_the_gap(admin_client, rows):
+    """Removing the first mapping leaves the others in their order, numbered from 1."""
+    provider, model, _ = rows
+    first = model.mappings.get()
+    last = ModelMapping.objects.create(logical_model=model, priority=2, provider=provider, actual_model="b")
+    forms = [
+        {"id": row.pk, "logical_model": model.pk, "priority": row.priority, "provider": provider.pk,
+         "actual_model": row.actual_model, "enabled": "on"}
+        for row in (first, last)
+    ]  # fmt: skip
+    forms[0]["DELETE"] = "on"
+    path = reverse("admin:proxy_logicalmodel_change", args=(model.pk,))
+    answer = admin_client.post(path, {"name": "smart", "enabled": "on", **inline("mappings", *forms, initial=2)})
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    assert list(model.mappings.values_list("actual_model", "priority")) == [("b", 1)]
+
+
+def test_a_new_rule_comes_last(admin_client, rows):
+    """A rule added by hand never overtakes those that are there."""
+    model = rows[1]
+    RoutingRule.objects.update(order=4)
+    form = {"name": "long", "enabled": "on", "logical_model": model.pk, "min_input_tokens": 9, "has_image": "unknown"}
+    assert admin_client.post(reverse("admin:proxy_routingrule_add"), form).status_code == 302
+    assert list(RoutingRule.objects.values_list("name", "order")) == [("images", 4), ("long", 5)]
+
+
+def test_no_match_is_not_no_rows(admin_client, rows):
+    """A search without a hit does not tell a user of many rows that there are none yet."""
+    page = admin_client.get(reverse("admin:proxy_requestlog_changelist") + "?q=nothing").content.decode()
+    assert "No requests yet" not in page
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?q=req_1", True), ("?q=s-1", True), ("?q=req_", False), ("?q=REQ_1", False),
+        ("?since=1h", True), ("?since=nonsense", True), ("?route=default", True), ("?route=think", False),
+        ("?provider=main", True), ("?provider=other", False),
+    ],
+)  # fmt: skip
+def test_history_filters_tell_rows_apart(admin_client, rows, query, found):
+    """Each filter keeps what it names and leaves out the rest; the search takes whole ids only."""
+    RequestLog.objects.update(route="default")
+    cl = admin_client.get(reverse("admin:proxy_requestlog_changelist") + query, follow=True).context["cl"]
+    assert [row.request_id for row in cl.result_list] == (["req_1"] if found else [])
+
+
+def test_the_time_filter_leaves_out_what_is_older(admin_client, rows):
+    """Of two requests, only the one within the span is listed."""
+    RequestLog.objects.create(
+        time=datetime.now(UTC) - timedelta(hours=2), request_id="req_old", inbound_format="anthropic_messages",
+        outcome="ok",
+    )  # fmt: skip
+    path = reverse("admin:proxy_requestlog_changelist")
+    for since, expected in (("1h", ["req_1"]), ("24h", ["req_old", "req_1"])):
+        listed = admin_client.get(f"{path}?since={since}").context["cl"].result_list
+        assert [row.request_id for row in listed] == expected
+
+
+def test_the_history_of_a_provider_tells_no_secret(admin_client, rows):
+    """Changes of configuration are listed and shown as they were, without anything secret."""
+    provider, model, _ = rows
+    provider.enabled = False
+    provider.save()
+    for row, name in ((provider, "providers_provider"), (model, "proxy_logicalmodel")):
+        path = reverse(f"admin:{name}_history", args=(row.pk,))
+        version = row.history.first()
+        for address in (path, reverse(f"admin:{name}_simple_history", args=(row.pk, version.pk))):
+            page = admin_client.get(address)
+            assert page.status_code == 200, address
+            assert SECRET not in page.content.decode()
+
+
+def test_a_model_that_a_route_needs_is_not_deleted(admin_client, rows):
+    """Deleting the default route's model is refused on the page, which names what needs it."""
+    model = rows[1]
+    settings = RouterSettings.load()
+    settings.default = model
+    settings.save()
+    page = admin_client.post(reverse("admin:proxy_logicalmodel_delete", args=(model.pk,)), {"post": "yes"})
+    assert page.status_code == 200
+    assert "Router settings" in page.content.decode()
+    assert LogicalModel.objects.exists()
