@@ -70,6 +70,23 @@ RULES: dict[FailureKind, Rule] = {
 }
 del K
 
+_BY_STATUS = {
+    401: FailureKind.REFUSED_KEY,
+    402: FailureKind.QUOTA,
+    403: FailureKind.REFUSED_KEY,
+    404: FailureKind.NO_SUCH_MODEL,
+    408: FailureKind.TIMED_OUT,
+    413: FailureKind.TOO_LONG,
+    429: FailureKind.RATE_LIMITED,
+}
+
+
+def kind_of_status(status: int) -> FailureKind | None:
+    """What an HTTP status says by itself, in any dialect; None when it says nothing, as a 200 does."""
+    if status >= 500:
+        return FailureKind.OVERLOADED
+    return _BY_STATUS.get(status, FailureKind.REJECTED) if status >= 400 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:

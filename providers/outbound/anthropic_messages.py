@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from providers.errors import Failure, FailureKind, UpstreamFailure, plain_words
+from providers.errors import Failure, FailureKind, UpstreamFailure, kind_of_status, plain_words
 from providers.outbound.retry_after import retry_after_seconds
 from providers.outbound.wordings import too_long_message
 from providers.targets import Target, UpstreamRequest
@@ -30,15 +30,6 @@ _BY_TYPE = {
     "request_too_large": FailureKind.TOO_LONG,
     "timeout_error": FailureKind.TIMED_OUT,
     "invalid_request_error": FailureKind.REJECTED,
-}
-_BY_STATUS = {
-    401: FailureKind.REFUSED_KEY,
-    402: FailureKind.QUOTA,
-    403: FailureKind.REFUSED_KEY,
-    404: FailureKind.NO_SUCH_MODEL,
-    408: FailureKind.TIMED_OUT,
-    413: FailureKind.TOO_LONG,
-    429: FailureKind.RATE_LIMITED,
 }
 
 
@@ -180,7 +171,8 @@ def failure_from_error(error: object, status: int, retry_after_s: float | None =
     fields = error if isinstance(error, dict) else {}
     kind_name = str(fields.get("type") or "")
     message = str(fields.get("message") or (error if isinstance(error, str) else ""))
-    kind = _kind_of_status(status) or _BY_TYPE.get(kind_name, FailureKind.GARBLED)
+    by_type = _BY_TYPE.get(kind_name, FailureKind.GARBLED) if status == 200 else FailureKind.GARBLED
+    kind = kind_of_status(status) or by_type
     if kind is FailureKind.RATE_LIMITED and kind_name == "billing_error":
         kind = FailureKind.QUOTA
     if kind in (FailureKind.REJECTED, FailureKind.TOO_LONG) and (rewritten := too_long_message(message)):
@@ -197,16 +189,6 @@ def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Fail
         parsed = None
     error = (parsed.get("error") or parsed) if isinstance(parsed, dict) else {"message": plain_words(text)}
     return failure_from_error(error, status, retry_after_seconds(headers))
-
-
-def _kind_of_status(status: int) -> FailureKind | None:
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    if status >= 500:
-        return FailureKind.OVERLOADED
-    if 400 <= status < 500:
-        return FailureKind.REJECTED
-    return FailureKind.GARBLED if status != 200 else None
 
 
 ANTHROPIC_MESSAGES = AnthropicMessages()

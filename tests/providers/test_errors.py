@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.errors import MAX_MESSAGE, RULES, Failure, FailureKind, UpstreamFailure, plain_words
+from providers.errors import MAX_MESSAGE, RULES, Failure, FailureKind, UpstreamFailure, kind_of_status, plain_words
 
 # kind: again, next target, cools, status, type, as the contract says.
 CONTRACT = {
@@ -104,3 +104,13 @@ def test_exception_carries_the_failure():
     failure = Failure(FailureKind.GARBLED, "not JSON")
     assert UpstreamFailure(failure).failure is failure
     assert str(UpstreamFailure(failure)) == "not JSON"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(200, None), (302, None), (400, "rejected"), (401, "refused_key"), (402, "quota"), (404, "no_such_model"),
+     (413, "too_long"), (418, "rejected"), (429, "rate_limited"), (500, "overloaded"), (529, "overloaded")],
+)  # fmt: skip
+def test_a_status_speaks_for_itself(status, kind):
+    """One table reads the HTTP status for every wire format; a 200 says nothing."""
+    assert kind_of_status(status) == kind

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from providers.errors import Failure, FailureKind, plain_words
+from providers.errors import Failure, FailureKind, kind_of_status, plain_words
 from providers.outbound.retry_after import retry_after_seconds
 from providers.outbound.wordings import too_long_message
 from providers.wire.spans import MalformedJson, loads
 
 NO_REASON = "the upstream gave no reason"
 
-_BY_STATUS = {
-    401: FailureKind.REFUSED_KEY,
-    402: FailureKind.QUOTA,
-    403: FailureKind.REFUSED_KEY,
-    404: FailureKind.NO_SUCH_MODEL,
-    408: FailureKind.TIMED_OUT,
-    413: FailureKind.TOO_LONG,
-    429: FailureKind.RATE_LIMITED,
-}
 _QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "quota_exceeded", "insufficient_balance"}
 _BY_CODE = {
     "rate_limit_exceeded": FailureKind.RATE_LIMITED,
@@ -78,12 +69,9 @@ def _message(fields: Mapping[str, Any]) -> str:
 
 
 def _kind(status: int, codes: list[str]) -> FailureKind:
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    if status >= 500:
-        return FailureKind.OVERLOADED
-    if 400 <= status < 500:
-        return FailureKind.REJECTED
+    told = kind_of_status(status)
+    if told is not None:
+        return told
     for code in codes:
         if code in _BY_CODE:
             return _BY_CODE[code]
