@@ -236,5 +236,8 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         """The captured body as plain text."""
         if not row.body:
             return "not captured (router settings, History)"
-        text = zlib.decompress(bytes(row.body)).decode("utf-8", "replace")
+        try:
+            text = zlib.decompress(bytes(row.body)).decode("utf-8", "replace")
+        except zlib.error:
+            return "captured, but damaged"
         return format_html('<pre class="whitespace-pre-wrap break-all">{}</pre>', text)

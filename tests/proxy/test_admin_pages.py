@@ -283,3 +283,22 @@ def test_a_model_that_a_route_needs_is_not_deleted(admin_client, rows):
     assert page.status_code == 200
     assert "Router settings" in page.content.decode()
     assert LogicalModel.objects.exists()
+
+
+def test_a_damaged_body_is_said_to_be_so(admin_client, rows):
+    """A stored body that does not decompress is named as damaged; the rest of the page is there."""
+    log = rows[2]
+    RequestLog.objects.filter(pk=log.pk).update(body=b"not zlib")
+    page = admin_client.get(reverse("admin:proxy_requestlog_change", args=(log.pk,)))
+    assert page.status_code == 200
+    assert "damaged" in page.content.decode()
+
+
+@pytest.mark.parametrize("secret", ["", "   "])
+def test_a_new_key_without_a_secret_is_a_form_error(admin_client, secret):
+    """An empty or blank key is refused on the page and nothing is stored."""
+    form = {**PROVIDER, **inline("credentials", {"label": "k", "secret": secret, "enabled": "on"})}
+    page = admin_client.post(reverse("admin:providers_provider_add"), form)
+    assert page.status_code == 200
+    assert "Enter the API key" in page.content.decode()
+    assert not Credential.objects.exists()
