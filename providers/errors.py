@@ -25,6 +25,7 @@ class FailureKind(StrEnum):
     NO_SUCH_MODEL = "no_such_model"
     TOO_LONG = "too_long"
     REJECTED = "rejected"
+    INCAPABLE = "incapable"
     GARBLED = "garbled"
     INTERRUPTED = "interrupted"
     CLIENT_GONE = "client_gone"
@@ -64,6 +65,7 @@ RULES: dict[FailureKind, Rule] = {
     K.NO_SUCH_MODEL: Rule(0, 0.0, True, "no", 0, False, 404, "not_found_error", 7),
     K.TOO_LONG: Rule(0, 0.0, True, "no", 0, False, 400, "invalid_request_error", 9),
     K.REJECTED: Rule(0, 0.0, False, "no", 0, False, 0, "invalid_request_error", 10),
+    K.INCAPABLE: Rule(0, 0.0, True, "no", 0, False, 400, "invalid_request_error", 8),
     K.GARBLED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 2),
     K.INTERRUPTED: Rule(0, 0.0, False, "target", 5, False, 502, "api_error", 0),
     K.CLIENT_GONE: Rule(0, 0.0, False, "no", 0, False, 499, "api_error", 0),

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-WireFormat = Literal["anthropic_messages", "openai_chat"]
-AuthStyle = Literal["x-api-key", "bearer", "none"]
+WireFormat = Literal["anthropic_messages", "openai_chat", "openai_responses", "gemini"]
+AuthStyle = Literal["x-api-key", "x-goog-api-key", "api-key", "bearer", "none"]
+Addressing = Literal["", "vertex", "code_assist", "codex", "azure"]
 SystemRole = Literal["system", "developer", "user"]
 
 
@@ -54,6 +55,8 @@ class Preset:
     suggested_model: str = ""
     """A model name to show as an example in forms."""
     group: str = "Hosted"
+    addressing: Addressing = ""
+    """Where the model and project go, when not where the wire format's own API puts them."""
 
 
 ECHO_URL = "echo://local"

@@ -60,6 +60,10 @@ class Target:
     """Tokens the model takes, when known; a larger one is where a `too_long` request goes."""
     max_output_tokens: int | None = None
     """The most the model may be asked to write, when known; requests are clamped to it."""
+    project: str = ""
+    """The Google Cloud project, where the preset's address needs one."""
+    location: str = ""
+    """The Google Cloud location, where the preset's address needs one."""
     problem: str = ""
     """Why this target cannot be called at all (a secret that does not unseal); empty when it can."""
 
@@ -67,6 +71,17 @@ class Target:
     def key(self) -> tuple[str, str]:
         """What health is remembered by: provider and actual model."""
         return self.provider, self.actual_model
+
+    def own_headers(self) -> dict[str, str]:
+        """What every call to this target carries: the secret as the vendor wants it, and the extra headers."""
+        headers: dict[str, str] = {}
+        secret, auth = self.secret.reveal(), self.preset.auth
+        if secret and auth != "none":
+            name, value = ("authorization", f"Bearer {secret}") if auth == "bearer" else (auth, secret)
+            headers[name] = value
+        for name, value in (*self.preset.headers, *self.extra_headers):
+            headers[name.lower()] = value
+        return headers
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.actual_model}"
@@ -80,6 +95,8 @@ class UpstreamRequest:
     url: str
     headers: Mapping[str, str]
     body: bytes
+    repaired: tuple[str, ...] = ()
+    """What of the request was left out or rewritten for this target, in a few words each: told in `x-ccm-why`."""
 
     def __repr__(self) -> str:
         return f"UpstreamRequest({self.method}, {len(self.body)} bytes)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from proxy.call import Call
 from proxy.errors import ApiError
-from proxy.inbound.base import Inbound
 from proxy.pipe import Pipe
 
 
@@ -13,15 +13,13 @@ class StreamBody:
     """An async iterator that never raises for an upstream's fault; `close` cuts the upstream."""
 
     def __init__(
-        self, first: bytes | None, pipe: Pipe, task: asyncio.Task[None], inbound: Inbound, request_id: str,
-        ping_every_s: float,
-    ) -> None:  # fmt: skip
+        self, first: bytes | None, pipe: Pipe, task: asyncio.Task[None], call: Call, ping_every_s: float
+    ) -> None:
         self._first: bytes | None = first
         self._pending = True
         self._pipe = pipe
         self._task = task
-        self._inbound = inbound
-        self._request_id = request_id
+        self._call = call
         self._ping_every_s = ping_every_s
         self._over = False
 
@@ -35,11 +33,11 @@ class StreamBody:
             chunk = await self._next()
         except ApiError as error:
             self._over = True
-            return self._inbound.render_error_event(error, self._request_id)
+            return self._call.renderer.render_error(error, self._call.record.request_id)
         if chunk is None:
             self._over = True
             raise StopAsyncIteration
-        return chunk or self._inbound.ping
+        return chunk or self._call.inbound.ping
 
     async def _next(self) -> bytes | None:
         if self._pending:

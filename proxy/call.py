@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from providers.errors import Failure
@@ -18,7 +18,7 @@ from providers.wire.messages import MessagesRequest
 from proxy.attempts import Attempt
 from proxy.config import ConfigSnapshot
 from proxy.errors import ApiError, from_failure
-from proxy.inbound.base import Inbound
+from proxy.inbound.base import Inbound, Renderer
 from proxy.record import AttemptRecord, RequestRecord
 from proxy.routing import RouteDecision
 
@@ -46,6 +46,7 @@ class Call:
 
     def __post_init__(self) -> None:
         self._why = [self.decision.why]
+        self.renderer: Renderer = self.inbound.renderer(self.request)
         if self.cooling:
             self._why.append("cooling: " + ", ".join(str(target) for target in self.cooling))
 
@@ -59,6 +60,16 @@ class Call:
         entry = AttemptRecord(attempt.number, target.provider, target.actual_model, started_ms=self.elapsed_ms())
         self.record.attempts.append(entry)
         return entry
+
+    def fresh_renderer(self) -> Renderer:
+        """A renderer for the stream of a new attempt: what an earlier one rendered was never sent."""
+        self.renderer = self.inbound.renderer(self.request)
+        return self.renderer
+
+    def repaired(self, target: Target, notes: Sequence[str]) -> None:
+        """Note what of the request was left out or rewritten for a target."""
+        if notes:
+            self._why.append(f"{target}: {', '.join(notes)}")
 
     def failed(self, entry: AttemptRecord, failure: Failure) -> None:
         """Note how an upstream call failed."""

@@ -19,7 +19,7 @@ from providers import client
 from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.targets import Target, Timeouts
 from providers.wire.messages import MessagesReply
-from providers.wire.spans import MalformedJson, loads
+from providers.wire.spans import MalformedJson
 from providers.wire.sse import EventTooLarge, SseDecoder
 from proxy import attempts
 from proxy.attempts import Attempt
@@ -151,6 +151,7 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
     _callable_target(target)
     outbound = OUTBOUND[target.preset.wire_format]
     outgoing = outbound.request(call.request, target)
+    call.repaired(target, outgoing.repaired)
     limit = target.timeouts.first_content * WHOLE_ANSWER_FACTOR
     try:
         async with asyncio.timeout(limit), client.send(outgoing, target.timeouts) as response:
@@ -177,17 +178,7 @@ async def _count(call: Call, current: Attempt, entry: AttemptRecord, estimate: C
         # A count is a hint: an estimate now is worth more than a failover.
         log.info("token count of %s fell back to the estimate: %s", target, error)
         return estimate()
-    return counted_tokens(body) or estimate()
-
-
-def counted_tokens(body: bytes) -> int | None:
-    """The number in a counter's answer, or None when it holds none."""
-    try:
-        counted = loads(body)
-    except MalformedJson:
-        return None
-    tokens = counted.get("input_tokens") if isinstance(counted, dict) else None
-    return tokens if isinstance(tokens, int) else None
+    return outbound.counted(body) or estimate()
 
 
 class StreamRun:
@@ -204,6 +195,7 @@ class StreamRun:
         target = current.target
         _callable_target(target)
         outgoing = OUTBOUND[target.preset.wire_format].request(self._call.request, target)
+        self._call.repaired(target, outgoing.repaired)
         timeouts = target.timeouts
         try:
             async with asyncio.timeout(timeouts.first_content) as limit, client.send(outgoing, timeouts) as response:
@@ -224,7 +216,7 @@ class StreamRun:
             outbound.reply(await response.read(MAX_REPLY), self._call.request, target)
             raise UpstreamFailure(Failure(FailureKind.GARBLED, "a stream was asked for, something else came", 200))
         translator = outbound.translator(self._call.request, target)
-        decoder, progress, render = SseDecoder(), Progress(), self._call.inbound.render
+        decoder, progress, render = SseDecoder(), Progress(), self._call.fresh_renderer().render
         held: list[bytes] = []
         async for chunk in response.chunks():
             meaningful = False

@@ -150,6 +150,8 @@ def _template(row: Provider, preset: Preset, timeouts: Timeouts) -> Target:
         credential_id=credential.pk if credential else None,
         extra_headers=tuple(row.headers.items()),
         timeouts=timeouts,
+        project=row.project_id,
+        location=row.location,
         problem=problem,
     )
 

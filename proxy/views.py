@@ -123,7 +123,7 @@ async def _whole(call: Call) -> HttpResponseBase:
         reply = await engine.run_whole(call)
     except ApiError as error:
         return error_response(error, call.inbound, call.record.request_id, call.headers())
-    return HttpResponse(call.inbound.render_reply(reply), content_type=JSON, headers=call.headers())
+    return HttpResponse(call.inbound.render_reply(reply, call.request), content_type=JSON, headers=call.headers())
 
 
 async def _counted(call: Call) -> HttpResponseBase:
@@ -147,7 +147,7 @@ async def _streamed(call: Call) -> HttpResponseBase:
     except asyncio.CancelledError:
         task.cancel()
         raise
-    body = StreamBody(first, pipe, task, call.inbound, call.record.request_id, engine.PING_EVERY_S)
+    body = StreamBody(first, pipe, task, call, engine.PING_EVERY_S)
     headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **call.headers()}
     return StreamingHttpResponse(body, content_type="text/event-stream; charset=utf-8", headers=headers)
 

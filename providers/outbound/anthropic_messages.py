@@ -44,6 +44,15 @@ class AnthropicMessages:
         """The same body for the counter, where the vendor has one."""
         return self._call(messages, target, "/messages/count_tokens") if target.preset.quirks.counts_tokens else None
 
+    def counted(self, body: bytes) -> int | None:
+        """`input_tokens` of a counter's answer."""
+        try:
+            counted = loads(body)
+        except MalformedJson:
+            return None
+        tokens = counted.get("input_tokens") if isinstance(counted, dict) else None
+        return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) else None
+
     def translator(self, messages: MessagesRequest, target: Target) -> Relay:
         """A relay that gives the stream the model name the client asked for."""
         return Relay(messages.model)
@@ -87,14 +96,7 @@ def _headers(messages: MessagesRequest, target: Target) -> dict[str, str]:
         "anthropic-version": DEFAULT_VERSION,
         **messages.headers,
     }
-    secret = target.secret.reveal()
-    if secret and target.preset.auth == "x-api-key":
-        headers["x-api-key"] = secret
-    elif secret and target.preset.auth == "bearer":
-        headers["authorization"] = f"Bearer {secret}"
-    for name, value in (*target.preset.headers, *target.extra_headers):
-        headers[name.lower()] = value
-    return headers
+    return headers | target.own_headers()
 
 
 class Relay:

@@ -53,6 +53,10 @@ class Outbound(Protocol):
         """The HTTP call that counts tokens, or None when this target has no counter."""
         ...
 
+    def counted(self, body: bytes) -> int | None:
+        """The number in a counter's answer, or None when it holds none."""
+        ...
+
     def translator(self, messages: MessagesRequest, target: Target) -> Translator:
         """A fresh translator for one streamed answer to `messages`."""
         ...

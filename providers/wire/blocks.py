@@ -39,6 +39,15 @@ class BlockWriter:
         block = {"type": "thinking", "thinking": "", "signature": ""}
         return self._delta("thinking", block, {"type": "thinking_delta", "thinking": text})
 
+    def signature(self, signature: str) -> list[MessagesEvent]:
+        """The open thinking is signed and ends; without any, an empty thinking block carries the signature."""
+        block = {"type": "thinking", "thinking": "", "signature": ""}
+        return [*self._delta("thinking", block, {"type": "signature_delta", "signature": signature}), *self.close()]
+
+    def whole(self, block: dict[str, Any]) -> list[MessagesEvent]:
+        """A block that comes in one piece: redacted thinking, a server tool's call or result."""
+        return [*self._begin(str(block["type"]), block), *self.close()]
+
     def tool(self, tool_id: str, name: str) -> list[MessagesEvent]:
         """A tool call begins; its input follows by `tool_input`."""
         self.tools += 1

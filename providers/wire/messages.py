@@ -38,6 +38,16 @@ _TAG = re.compile(
 _IMAGE = re.compile(rb'"type"\s*:\s*"image"')
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a client sent that does not speak Messages: a target of the same format gets these bytes."""
+
+    wire_format: str
+    body: bytes
+    members: Mapping[str, bytes]
+    """The body's top-level members, each still JSON text."""
+
+
 @dataclass(frozen=True)
 class MessagesRequest:
     """A Messages request: the body as received and its top-level members, each still JSON text."""
@@ -51,6 +61,8 @@ class MessagesRequest:
     """The client's headers that an upstream of the same format should see, lower-case names."""
     beta: bool = False
     """The client called with `?beta=true`."""
+    source: Source | None = None
+    """The client's own words, when they were no Messages request."""
 
     def value(self, key: str) -> Any:
         """A top-level member, parsed; None when absent. Raises MalformedJson."""
@@ -128,12 +140,15 @@ class MessagesEvent:
     """One event of a Messages stream: its type, its JSON text, and its SSE frame.
 
     `frame` is what an Anthropic client receives; on the native path it is the
-    upstream's own bytes.
+    upstream's own bytes. `native` is what a client of the upstream's own other format
+    receives instead of a rendering; empty for the second and later events that one
+    upstream event made.
     """
 
     type: str
     json: bytes
     frame: bytes
+    native: bytes | None = None
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> MessagesEvent:
@@ -201,3 +216,5 @@ class MessagesReply:
     usage: Usage
     stop_reason: str | None
     has_content: bool
+    native: bytes | None = None
+    """The upstream's own answer, for a client of the upstream's own other format."""

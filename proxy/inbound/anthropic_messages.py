@@ -52,11 +52,11 @@ class AnthropicInbound:
             body, members, model, stream == b"true" and operation == "messages", operation, forwarded, beta
         )
 
-    def render(self, event: MessagesEvent) -> bytes:
-        """The event's frame: on the native path, the upstream's own bytes."""
-        return event.frame
+    def renderer(self, request: MessagesRequest) -> AnthropicRenderer:
+        """The frames need no state: one renderer serves all streams."""
+        return _RENDERER
 
-    def render_reply(self, reply: MessagesReply) -> bytes:
+    def render_reply(self, reply: MessagesReply, request: MessagesRequest) -> bytes:
         """The reply's own JSON."""
         return reply.body
 
@@ -66,13 +66,24 @@ class AnthropicInbound:
 
     def render_error(self, error: ApiError, request_id: str) -> bytes:
         """Anthropic's error envelope."""
-        return dumps(
-            {"type": "error", "error": {"type": error.type, "message": error.message}, "request_id": request_id}
-        )
+        return _envelope(error, request_id)
 
-    def render_error_event(self, error: ApiError, request_id: str) -> bytes:
+
+class AnthropicRenderer:
+    """Events as they are."""
+
+    def render(self, event: MessagesEvent) -> bytes:
+        """The event's frame: on the native path, the upstream's own bytes."""
+        return event.frame
+
+    def render_error(self, error: ApiError, request_id: str) -> bytes:
         """An `error` event; nothing follows it."""
-        return MessagesEvent.from_json("error", self.render_error(error, request_id)).frame
+        return MessagesEvent.from_json("error", _envelope(error, request_id)).frame
 
 
+def _envelope(error: ApiError, request_id: str) -> bytes:
+    return dumps({"type": "error", "error": {"type": error.type, "message": error.message}, "request_id": request_id})
+
+
+_RENDERER = AnthropicRenderer()
 ANTHROPIC = AnthropicInbound()

@@ -9,6 +9,18 @@ from providers.wire.messages import MessagesEvent, MessagesReply, MessagesReques
 from proxy.errors import ApiError
 
 
+class Renderer(Protocol):
+    """One streamed answer on its way to the client. A new attempt begins with a new one."""
+
+    def render(self, event: MessagesEvent) -> bytes:
+        """What the client receives for one event; empty when its dialect has nothing to say."""
+        ...
+
+    def render_error(self, error: ApiError, request_id: str) -> bytes:
+        """The last thing the client receives of a stream that could not be finished."""
+        ...
+
+
 class Inbound(Protocol):
     """One dialect that clients speak."""
 
@@ -20,12 +32,12 @@ class Inbound(Protocol):
         """The request. `headers` has lower-case names. Raises ApiError (400, 413)."""
         ...
 
-    def render(self, event: MessagesEvent) -> bytes:
-        """One event of a streamed answer."""
+    def renderer(self, request: MessagesRequest) -> Renderer:
+        """A fresh renderer for one streamed answer to `request`."""
         ...
 
-    def render_reply(self, reply: MessagesReply) -> bytes:
-        """A whole answer."""
+    def render_reply(self, reply: MessagesReply, request: MessagesRequest) -> bytes:
+        """A whole answer to `request`."""
         ...
 
     def render_count(self, tokens: int) -> bytes:
@@ -34,8 +46,4 @@ class Inbound(Protocol):
 
     def render_error(self, error: ApiError, request_id: str) -> bytes:
         """The body of an error answer."""
-        ...
-
-    def render_error_event(self, error: ApiError, request_id: str) -> bytes:
-        """The last event of a stream that could not be finished."""
         ...

@@ -15,6 +15,7 @@ CONTRACT = {
     "no_such_model": (0, True, "no", 404, "not_found_error"),
     "too_long": (0, True, "no", 400, "invalid_request_error"),
     "rejected": (0, False, "no", 0, "invalid_request_error"),
+    "incapable": (0, True, "no", 400, "invalid_request_error"),
     "garbled": (0, True, "target", 502, "api_error"),
     "interrupted": (0, False, "target", 502, "api_error"),
     "client_gone": (0, False, "no", 499, "api_error"),
@@ -35,7 +36,8 @@ def test_the_most_useful_error_wins():
     """What the client can act on outranks what it cannot; a rejection outranks everything."""
     rank = {kind: RULES[kind].rank for kind in FailureKind}
     order = [
-        FailureKind.REJECTED, FailureKind.TOO_LONG, FailureKind.NO_SUCH_MODEL, FailureKind.RATE_LIMITED,
+        FailureKind.REJECTED, FailureKind.TOO_LONG, FailureKind.INCAPABLE, FailureKind.NO_SUCH_MODEL,
+        FailureKind.RATE_LIMITED,
         FailureKind.OVERLOADED, FailureKind.QUOTA, FailureKind.REFUSED_KEY, FailureKind.TIMED_OUT,
         FailureKind.UNREACHABLE,
     ]  # fmt: skip

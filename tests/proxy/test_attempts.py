@@ -27,6 +27,7 @@ def play(targets, kinds):
         (["overloaded"] * 4, ["a", "a", "b", "c"]),
         (["rejected"], ["a"]),
         (["rate_limited", "rejected"], ["a", "b"]),
+        (["incapable", "rejected"], ["a", "b"]),
         (["interrupted"], ["a"]),
         (["quota", "refused_key", "no_such_model"], ["a", "b", "c"]),
         (["garbled"] * 3, ["a", "b", "c"]),

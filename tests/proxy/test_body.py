@@ -1,4 +1,5 @@
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -6,12 +7,16 @@ from proxy.body import StreamBody
 from proxy.errors import ApiError
 from proxy.inbound.anthropic_messages import ANTHROPIC
 from proxy.pipe import Pipe
+from tests.cast import request
 
 
 @pytest.fixture
 async def parts():
     pipe, task = Pipe(), asyncio.create_task(asyncio.Event().wait())
-    yield pipe, task, StreamBody(b"first", pipe, task, ANTHROPIC, "req_1", 0.02)
+    call = SimpleNamespace(
+        inbound=ANTHROPIC, renderer=ANTHROPIC.renderer(request()), record=SimpleNamespace(request_id="req_1")
+    )
+    yield pipe, task, StreamBody(b"first", pipe, task, call, 0.02)
     task.cancel()
 
 

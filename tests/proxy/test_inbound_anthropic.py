@@ -94,6 +94,6 @@ def test_errors_have_the_envelope():
     error = ApiError(429, "rate_limit_error", "slow down")
     body = {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}, "request_id": "req_1"}
     assert json.loads(ANTHROPIC.render_error(error, "req_1")) == body
-    event = ANTHROPIC.render_error_event(error, "req_1")
+    event = ANTHROPIC.renderer(parse(GOOD)).render_error(error, "req_1")
     assert event.startswith(b"event: error\ndata: {") and event.endswith(b"}\n\n")
     assert ANTHROPIC.ping == PING.frame

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.errors import Failure, FailureKind, UpstreamFailure
+from providers.errors import Failure
+from providers.outbound.incapable import unreadable
+from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import status_failure
-from providers.outbound.openai_chat.names import NameMap
 from providers.outbound.openai_chat.request import build_body
 from providers.outbound.openai_chat.response import read_reply
 from providers.outbound.openai_chat.stream import ChatTranslator
@@ -25,10 +26,14 @@ class OpenAIChat:
         except (MalformedJson, RecursionError) as error:
             # The native path forwards such a body unread; here it has to be understood.
             words = str(error) if isinstance(error, MalformedJson) else "the request is nested too deeply"
-            raise UpstreamFailure(Failure(FailureKind.REJECTED, words, 400, None, "invalid_request_error")) from error
+            raise unreadable(words) from error
         return UpstreamRequest("POST", target.base_url + "/chat/completions", _headers(messages, target), body)
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
+        """Chat has no counter."""
+        return None
+
+    def counted(self, body: bytes) -> int | None:
         """Chat has no counter."""
         return None
 
@@ -52,14 +57,7 @@ def _headers(messages: MessagesRequest, target: Target) -> dict[str, str]:
         "accept-encoding": "identity",
         "user-agent": "ccm",
     }
-    secret = target.secret.reveal()
-    if secret and target.preset.auth == "bearer":
-        headers["authorization"] = f"Bearer {secret}"
-    elif secret and target.preset.auth == "x-api-key":
-        headers["x-api-key"] = secret
-    for name, value in (*target.preset.headers, *target.extra_headers):
-        headers[name.lower()] = value
-    return headers
+    return headers | target.own_headers()
 
 
 OPENAI_CHAT = OpenAIChat()

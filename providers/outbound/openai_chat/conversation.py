@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from providers.errors import Failure, FailureKind, UpstreamFailure
-from providers.outbound.openai_chat.names import NameMap, legal_id
+from providers.outbound.incapable import cannot
+from providers.outbound.names import NameMap, legal_id
+from providers.outbound.prompt import (
+    INTERRUPTED,
+    NO_OUTPUT,
+    Blocks,
+    arguments_text,
+    as_reminder,
+    blocks_of,
+    document_text,
+    inline_system_text,
+    loaded_tools_text,
+    search_result_text,
+    spoken_text,
+)
 from providers.presets import Quirks
-
-BILLING_PREFIX = "x-anthropic-billing-header:"
-NO_OUTPUT = "(no output)"
-INTERRUPTED = "[tool call was interrupted]"
-
-_Blocks = list[dict[str, Any]]
-
-
-def blocks_of(content: Any) -> _Blocks:
-    """A message's content as blocks, whatever form it has; what is no block is left out."""
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
-
-
-def system_text(system: Any) -> str:
-    """The system prompt as one text, without the client's billing line: it differs per conversation."""
-    texts = [str(b["text"]) for b in blocks_of(system) if isinstance(b.get("text"), str)]
-    if texts and texts[0].startswith(BILLING_PREFIX):
-        texts[0] = texts[0].partition("\n")[2]
-    return "\n\n".join(text for text in texts if text.strip())
 
 
 class Conversation:
@@ -41,8 +32,8 @@ class Conversation:
         self._owed: list[str] = []
         """Tool calls of the last assistant turn whose results are still to come, in call order."""
         self._results: dict[str, str] = {}
-        self._lifted: _Blocks = []
-        self._said: _Blocks = []
+        self._lifted: Blocks = []
+        self._said: Blocks = []
         """What user turns brought so far: Messages lets several of them share the results of one turn's calls."""
 
     def system(self, text: str) -> None:
@@ -56,7 +47,7 @@ class Conversation:
             self._settle()
             self._assistant(blocks)
         elif role == "system":
-            self._inline_system(blocks)
+            self._inline_system(inline_system_text(message))
         else:
             self._user(blocks)
 
@@ -65,8 +56,8 @@ class Conversation:
         self._settle()
         return self._messages
 
-    def _assistant(self, blocks: _Blocks) -> None:
-        text = "\n\n".join(t for t in (_assistant_text(block) for block in blocks) if t)
+    def _assistant(self, blocks: Blocks) -> None:
+        text = "\n\n".join(t for t in (spoken_text(block) for block in blocks) if t)
         calls = [self._call(b) for b in blocks if b.get("type") == "tool_use" and isinstance(b.get("name"), str)]
         if not text and not calls:
             return
@@ -80,12 +71,10 @@ class Conversation:
         self._messages.append(turn)
 
     def _call(self, block: dict[str, Any]) -> dict[str, Any]:
-        source = block.get("input")
-        arguments = json.dumps(source if isinstance(source, dict) else {}, ensure_ascii=False, separators=(",", ":"))
-        function = {"name": self._names.sent(block["name"]), "arguments": arguments}
+        function = {"name": self._names.sent(block["name"]), "arguments": arguments_text(block.get("input"))}
         return {"id": legal_id(str(block.get("id", ""))), "type": "function", "function": function}
 
-    def _user(self, blocks: _Blocks) -> None:
+    def _user(self, blocks: Blocks) -> None:
         for block in blocks:
             if block.get("type") != "tool_result":
                 self._said += self._parts(block)
@@ -110,33 +99,31 @@ class Conversation:
             self._messages.append({"role": "user", "content": _joined(self._lifted + self._said)})
         self._owed, self._results, self._lifted, self._said = [], {}, [], []
 
-    def _inline_system(self, blocks: _Blocks) -> None:
-        text = "\n\n".join(str(b["text"]) for b in blocks if b.get("type") == "text" and b.get("text"))
-        if not text.strip():
+    def _inline_system(self, text: str) -> None:
+        if not text:
             return
         self._settle()
         role = self._quirks.inline_system
-        wrapped = text if role != "user" else f"<system-reminder>\n{text}\n</system-reminder>"
-        self._messages.append({"role": role, "content": wrapped})
+        self._messages.append({"role": role, "content": as_reminder(text) if role == "user" else text})
 
-    def _result(self, block: dict[str, Any], call_id: str) -> tuple[str, _Blocks]:
+    def _result(self, block: dict[str, Any], call_id: str) -> tuple[str, Blocks]:
         texts: list[str] = []
-        media: _Blocks = []
+        media: Blocks = []
         loaded: list[str] = []
         for inner in blocks_of(block.get("content")):
             kind = inner.get("type")
             if kind == "tool_reference":
                 loaded.append(str(inner.get("tool_name") or inner.get("name")))
-            elif kind in ("image", "document") and not _plain_document(inner):
+            elif kind == "image" or (kind == "document" and document_text(inner) is None):
                 media += [_text_part(f"[{kind} from tool call {call_id}]"), *self._parts(inner)]
             else:
                 texts += [part["text"] for part in self._parts(inner)]
         if loaded:
-            texts.append(f"Loaded tools: {', '.join(loaded)}")
+            texts.append(loaded_tools_text(loaded))
         text = "\n".join(text for text in texts if text) or (f"[see the {_noun(media)} below]" if media else NO_OUTPUT)
         return (f"Error: {text}" if block.get("is_error") is True else text), media
 
-    def _parts(self, block: dict[str, Any]) -> _Blocks:
+    def _parts(self, block: dict[str, Any]) -> Blocks:
         kind = block.get("type")
         if kind == "text":
             return [_text_part(block["text"])] if isinstance(block.get("text"), str) and block["text"] else []
@@ -145,54 +132,32 @@ class Conversation:
         if kind == "document":
             return [self._document(block)]
         if kind == "search_result":
-            body = "\n".join(str(b.get("text", "")) for b in blocks_of(block.get("content")))
-            return [_text_part(f"{block.get('title', '')} ({block.get('source', '')})\n{body}")]
+            return [_text_part(search_result_text(block))]
         return []
 
     def _image(self, source: Any) -> dict[str, Any]:
         source = source if isinstance(source, dict) else {}
         if not self._quirks.images or source.get("type") not in ("base64", "url"):
-            raise _cannot("image_block")
+            raise cannot("image_block")
         url = source.get("url")
         if source["type"] == "base64":
             url = f"data:{source.get('media_type', 'image/png')};base64,{source.get('data', '')}"
         return {"type": "image_url", "image_url": {"url": url}}
 
     def _document(self, block: dict[str, Any]) -> dict[str, Any]:
-        source = block.get("source") if isinstance(block.get("source"), dict) else {}
-        assert isinstance(source, dict)
+        text = document_text(block)
+        if text is not None:
+            return _text_part(text)
+        source = block.get("source")
         title = str(block.get("title") or "document")
-        if source.get("type") == "text":
-            return _text_part(f"[{title}]\n{source.get('data', '')}")
-        if source.get("type") == "content":
-            return _text_part("\n".join(str(b.get("text", "")) for b in blocks_of(source.get("content"))))
-        if not self._quirks.pdf or source.get("type") != "base64":
-            raise _cannot("document_block")
+        if not self._quirks.pdf or not isinstance(source, dict) or source.get("type") != "base64":
+            raise cannot("document_block")
         data = f"data:{source.get('media_type', 'application/pdf')};base64,{source.get('data', '')}"
         name = title if title.lower().endswith(".pdf") else f"{title}.pdf"
         return {"type": "file", "file": {"filename": name, "file_data": data}}
 
 
-def _assistant_text(block: dict[str, Any]) -> str:
-    kind = block.get("type")
-    if kind == "text":
-        return str(block.get("text") or "")
-    if kind == "server_tool_use":
-        return f"[{block.get('name')}: {json.dumps(block.get('input'), ensure_ascii=False)}]"
-    if isinstance(kind, str) and kind.endswith("_tool_result"):
-        found = [f"{r.get('title', '')} {r.get('url', '')}".strip() for r in blocks_of(block.get("content"))]
-        return "\n".join(f"[result: {line}]" for line in found if line)
-    if kind == "compaction":
-        return str(block.get("content") or "")
-    return ""
-
-
-def _plain_document(block: dict[str, Any]) -> bool:
-    source = block.get("source")
-    return block.get("type") == "document" and isinstance(source, dict) and source.get("type") in ("text", "content")
-
-
-def _noun(media: _Blocks) -> str:
+def _noun(media: Blocks) -> str:
     return "file" if any(part["type"] == "file" for part in media) else "image"
 
 
@@ -200,13 +165,6 @@ def _text_part(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _joined(parts: _Blocks) -> Any:
+def _joined(parts: Blocks) -> Any:
     """Texts alone as one string, which every server takes; with media among them as parts."""
     return "\n\n".join(part["text"] for part in parts) if all(part["type"] == "text" for part in parts) else parts
-
-
-def _cannot(what: str) -> UpstreamFailure:
-    # Claude Code acts on exactly this wording: it sends the turn again without the block.
-    return UpstreamFailure(
-        Failure(FailureKind.REJECTED, f"capability_rejected: {what}", 400, None, "invalid_request_error")
-    )

@@ -9,25 +9,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from providers.outbound.openai_chat.conversation import Conversation, system_text
-from providers.outbound.openai_chat.names import NameMap
+from providers.outbound.effort import effective_effort
+from providers.outbound.names import NameMap
+from providers.outbound.openai_chat.conversation import Conversation
 from providers.outbound.openai_chat.tools import chat_tools, tool_choice
+from providers.outbound.prompt import system_text
+from providers.outbound.toolset import toolset
 from providers.presets import Quirks
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
-
-_EFFORTS = ("low", "medium", "high", "xhigh", "max")
-_BUDGETS = ((2_000, "low"), (8_000, "medium"), (24_000, "high"))
 
 
 def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
     """The body of `/chat/completions`. Raises UpstreamFailure (rejected) for media the target cannot take."""
     source, quirks = messages.parsed, target.preset.quirks
     names = NameMap.of(messages)
-    tools, unavailable = chat_tools(source.get("tools"), names)
-    system = system_text(source.get("system"))
-    if unavailable:
-        system = "\n\n".join(filter(None, [system, _without(unavailable)]))
+    offered = toolset(source.get("tools"))
+    tools = chat_tools(offered.tools, names)
+    system = "\n\n".join(filter(None, [system_text(source.get("system")), offered.without()]))
     conversation = Conversation(quirks, names)
     if system:
         conversation.system(system)
@@ -46,10 +45,6 @@ def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
         if quirks.stream_usage:
             body["stream_options"] = {"include_usage": True}
     return body
-
-
-def _without(kinds: list[str]) -> str:
-    return f"Not available in this conversation: {', '.join(kinds)}. Say so instead of guessing results."
 
 
 def _limits(source: dict[str, Any], target: Target, quirks: Quirks) -> dict[str, Any]:
@@ -76,21 +71,6 @@ def _effort(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
         return {}
     effort = effective_effort(source)
     return {"reasoning_effort": "high" if effort in ("xhigh", "max") else effort} if effort else {}
-
-
-def effective_effort(source: dict[str, Any]) -> str | None:
-    """The effort asked for: the last per-message one, else the top-level one, else the thinking budget's."""
-    thinking = source.get("thinking")
-    kind = thinking.get("type") if isinstance(thinking, dict) else None
-    configs = [m.get("output_config") for m in source.get("messages") or () if isinstance(m, dict)]
-    for config in [*reversed(configs), source.get("output_config")]:
-        if isinstance(config, dict) and config.get("effort") in _EFFORTS:
-            return str(config["effort"])
-    if kind == "enabled" and isinstance(thinking, dict):
-        budget = thinking.get("budget_tokens")
-        amount = budget if isinstance(budget, int) else 0
-        return next((effort for most, effort in _BUDGETS if amount < most), "xhigh")
-    return None
 
 
 def _format(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
-from providers.errors import Failure, FailureKind, UpstreamFailure, plain_words
+from providers.errors import UpstreamFailure
+from providers.outbound.answers import answer_object, arguments_object, garbled, made_up_tool_id, message_id
+from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import error_failure
-from providers.outbound.openai_chat.names import NameMap
 from providers.outbound.openai_chat.usage import read_usage, stop_reason
 from providers.wire.messages import MessagesReply, MessagesRequest, Usage
-from providers.wire.spans import MalformedJson, dumps, loads
+from providers.wire.spans import dumps
 from providers.wire.tokens import estimate_text, estimate_tokens
 
 
 def read_reply(body: bytes, messages: MessagesRequest, names: NameMap) -> MessagesReply:
     """The Messages reply, content in the order thinking, text, tools. Raises UpstreamFailure."""
-    answer = _object(body)
+    answer = answer_object(body)
+    if answer.get("error"):
+        raise UpstreamFailure(error_failure(answer["error"], 200))
     choices = answer.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, dict):
-        raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer is no chat completion", 200))
+        raise garbled("the answer is no chat completion")
     finish = choice.get("finish_reason")
     finish = finish if isinstance(finish, str) else None
     refusal = message.get("refusal")
@@ -35,17 +37,6 @@ def read_reply(body: bytes, messages: MessagesRequest, names: NameMap) -> Messag
         "content": content, "stop_reason": reason, "stop_sequence": None, "usage": usage.as_payload(),
     }  # fmt: skip
     return MessagesReply(dumps(reply), usage, reason, bool(content))
-
-
-def message_id(upstream_id: Any, messages: MessagesRequest) -> str:
-    """A Messages id made from the upstream's and the request: some servers name every answer the same, or none."""
-    seed = str(upstream_id or "").encode("utf-8", "replace") + b"\0" + messages.body
-    return "msg_" + hashlib.sha256(seed).hexdigest()[:24]
-
-
-def made_up_tool_id(own_id: str, number: int) -> str:
-    """An id for a call that came without one: no other call of the conversation has it."""
-    return f"toolu_{number}_{own_id.removeprefix('msg_')}"
 
 
 def reasoning_of(message: dict[str, Any]) -> str:
@@ -65,19 +56,6 @@ def text_of(content: Any) -> str:
         return content
     parts = [p.get("text") for p in content if isinstance(p, dict)] if isinstance(content, list) else []
     return "".join(part for part in parts if isinstance(part, str))
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        answer = loads(body)
-    except MalformedJson as error:
-        words = plain_words(body.decode("utf-8", "replace")) if body.strip() else "the answer was empty"
-        raise UpstreamFailure(Failure(FailureKind.GARBLED, words, 200)) from error
-    if not isinstance(answer, dict):
-        raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer is no JSON object", 200))
-    if answer.get("error"):
-        raise UpstreamFailure(error_failure(answer["error"], 200))
-    return answer
 
 
 def _content(message: dict[str, Any], names: NameMap, own_id: str, truncated: bool) -> list[dict[str, Any]]:
@@ -102,20 +80,5 @@ def _tool_use(
         "type": "tool_use",
         "id": str(call.get("id") or spare_id),
         "name": names.original(function["name"]),
-        "input": _input(arguments, truncated),
+        "input": arguments_object(arguments, truncated),
     }
-
-
-def _input(arguments: Any, truncated: bool) -> dict[str, Any]:
-    if isinstance(arguments, dict):
-        return arguments
-    text = arguments if isinstance(arguments, str) else ""
-    if not text.strip():
-        return {}
-    try:
-        parsed = loads(text.encode("utf-8", "replace"))
-    except MalformedJson:
-        parsed = None
-    if isinstance(parsed, dict):
-        return parsed
-    return {} if truncated else {"INVALID_JSON": text}

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.errors import Failure, FailureKind, UpstreamFailure, plain_words
+from providers.errors import UpstreamFailure
+from providers.outbound.answers import event_object, garbled, is_object_text, made_up_tool_id, message_id
+from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import error_failure
-from providers.outbound.openai_chat.names import NameMap
-from providers.outbound.openai_chat.response import made_up_tool_id, message_id, reasoning_of, text_of
+from providers.outbound.openai_chat.response import reasoning_of, text_of
 from providers.outbound.openai_chat.usage import read_usage, stop_reason
 from providers.wire.blocks import BlockWriter
 from providers.wire.messages import MessagesEvent, MessagesRequest, Usage
-from providers.wire.spans import MalformedJson, dumps, loads
+from providers.wire.spans import dumps
 from providers.wire.sse import ServerSentEvent
 from providers.wire.tokens import estimate_text, estimate_tokens
 
@@ -44,7 +45,7 @@ class _Call:
     def complete(self) -> bool:
         """The arguments so far are a whole object. None at all may still become one."""
         text = "".join(self.arguments) + self.waiting
-        return text.rstrip().endswith("}") and _is_object(text)
+        return text.rstrip().endswith("}") and is_object_text(text)
 
 
 class ChatTranslator:
@@ -97,13 +98,7 @@ class ChatTranslator:
         return () if self._ended else self._end()
 
     def _chunk(self, data: bytes, name: str) -> dict[str, Any]:
-        try:
-            chunk = loads(data)
-        except MalformedJson as error:
-            words = plain_words(data.decode("utf-8", "replace"), 100)
-            raise UpstreamFailure(Failure(FailureKind.GARBLED, f"an event is not JSON: {words}", 200)) from error
-        if not isinstance(chunk, dict):
-            raise UpstreamFailure(Failure(FailureKind.GARBLED, "an event is no JSON object", 200))
+        chunk = event_object(data)
         if chunk.get("error") or name == "error" or chunk.get("object") == "error":
             raise UpstreamFailure(error_failure(chunk.get("error") or chunk, 200))
         return chunk
@@ -205,11 +200,11 @@ class ChatTranslator:
 
     def _end(self) -> list[MessagesEvent]:
         if self._finish is None:
-            raise UpstreamFailure(Failure(FailureKind.GARBLED, "the stream ended before it was finished", 200))
+            raise garbled("the stream ended before it was finished")
         events = self._start({}) + self._flush()
-        whole = all(_is_object("".join(call.arguments)) and not call.waiting.strip() for call in self._calls)
+        whole = all(is_object_text("".join(call.arguments)) and not call.waiting.strip() for call in self._calls)
         if self._finish != "length" and not whole:
-            raise UpstreamFailure(Failure(FailureKind.GARBLED, "a tool call's arguments are no JSON object", 200))
+            raise garbled("a tool call's arguments are no JSON object")
         reason = stop_reason(self._finish, self._writer.tools, self._refused)
         usage = self._usage or Usage(estimate_tokens(self._request), self._output_estimate())
         self._ended = True
@@ -223,12 +218,3 @@ class ChatTranslator:
 def _is_whole_call(piece: dict[str, Any]) -> bool:
     function = piece.get("function")
     return isinstance(function, dict) and bool(function.get("name")) and bool(function.get("arguments"))
-
-
-def _is_object(text: str) -> bool:
-    if not text.strip():
-        return True
-    try:
-        return isinstance(loads(text.encode("utf-8", "replace")), dict)
-    except MalformedJson:
-        return False

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.errors import FailureKind, UpstreamFailure
+from providers.outbound.names import NameMap, legal_id
 from providers.outbound.openai_chat import OPENAI_CHAT
-from providers.outbound.openai_chat.names import NameMap, legal_id
 from providers.wire.spans import MalformedJson
 from tests.cast import KEY, request, target
 from tests.providers.outbound.odd_bodies import odd_bodies
@@ -152,7 +152,7 @@ def test_media_go_as_parts_or_are_refused_in_the_clients_words():
     for block, words in refused:
         with pytest.raises(UpstreamFailure) as caught:
             turns(user(block))
-        assert (caught.value.failure.kind, caught.value.failure.status) == (FailureKind.REJECTED, 400)
+        assert (caught.value.failure.kind, caught.value.failure.status) == (FailureKind.INCAPABLE, 400)
         assert caught.value.failure.message == f"capability_rejected: {words}"
 
 

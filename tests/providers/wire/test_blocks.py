@@ -62,3 +62,31 @@ def test_any_telling_is_legal(steps):
     for event in events + writer.finish("tool_use" if writer.tools else "end_turn", Usage()):
         grammar.feed(event)
     grammar.finish()
+
+
+def test_a_signature_ends_the_thinking_it_signs():
+    """The signature is the last delta of its block; without thinking an empty block carries it."""
+    writer = BlockWriter()
+    events = writer.start("m", "x", Usage()) + writer.thinking("a") + writer.signature("s1") + writer.signature("s2")
+    events += writer.thinking("b") + writer.finish("end_turn", Usage())
+    grammar = Grammar()
+    for event in events:
+        grammar.feed(event)
+    grammar.finish()
+    told = [(p["index"], p["delta"]) for p in payloads(events) if p["type"] == "content_block_delta"]
+    assert told == [
+        (0, {"type": "thinking_delta", "thinking": "a"}), (0, {"type": "signature_delta", "signature": "s1"}),
+        (1, {"type": "signature_delta", "signature": "s2"}), (2, {"type": "thinking_delta", "thinking": "b"}),
+    ]  # fmt: skip
+
+
+def test_a_whole_block_comes_in_one_piece():
+    """Redacted thinking has no deltas: the start carries it, and the stop follows."""
+    writer = BlockWriter()
+    events = (
+        writer.start("m", "x", Usage()) + writer.text("a") + writer.whole({"type": "redacted_thinking", "data": "d"})
+    )
+    assert [p["type"] for p in payloads(events)][-3:] == [
+        "content_block_stop", "content_block_start", "content_block_stop",
+    ]  # fmt: skip
+    assert writer.close() == []
