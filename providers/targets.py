@@ -72,6 +72,11 @@ class Target:
         """What health is remembered by: provider and actual model."""
         return self.provider, self.actual_model
 
+    @property
+    def origin(self) -> str:
+        """Whom a reasoning blob belongs to: what this model gave at this provider goes back to no other."""
+        return f"{self.preset.wire_format}:{self.provider}/{self.actual_model}"
+
     def own_headers(self) -> dict[str, str]:
         """What every call to this target carries: the secret as the vendor wants it, and the extra headers."""
         headers: dict[str, str] = {}

@@ -173,12 +173,17 @@ PING = MessagesEvent.of({"type": "ping"})
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer. `input` excludes what the cache read or wrote, as Anthropic counts."""
+    """Tokens of one answer. `input` excludes what the cache read or wrote, as Anthropic counts.
+
+    `output` includes `thinking`. `searches` counts web searches, not tokens.
+    """
 
     input: int = 0
     output: int = 0
     cache_read: int = 0
     cache_write: int = 0
+    thinking: int = 0
+    searches: int = 0
 
     @classmethod
     def from_payload(cls, usage: Any, base: Usage | None = None) -> Usage:
@@ -187,8 +192,9 @@ class Usage:
         if not isinstance(usage, dict):
             return base
 
-        def tokens(key: str, fallback: int) -> int:
-            value = usage.get(key)
+        def tokens(key: str, fallback: int, inside: str = "") -> int:
+            holder = usage.get(inside) if inside else usage
+            value = holder.get(key) if isinstance(holder, dict) else None
             return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else fallback
 
         return cls(
@@ -196,16 +202,23 @@ class Usage:
             tokens("output_tokens", base.output),
             tokens("cache_read_input_tokens", base.cache_read),
             tokens("cache_creation_input_tokens", base.cache_write),
+            tokens("thinking_tokens", base.thinking, "output_tokens_details"),
+            tokens("web_search_requests", base.searches, "server_tool_use"),
         )
 
-    def as_payload(self) -> dict[str, int]:
+    def as_payload(self) -> dict[str, Any]:
         """The `usage` object of a Messages answer."""
-        return {
+        payload: dict[str, Any] = {
             "input_tokens": self.input,
             "cache_creation_input_tokens": self.cache_write,
             "cache_read_input_tokens": self.cache_read,
             "output_tokens": self.output,
         }
+        if self.thinking:
+            payload["output_tokens_details"] = {"thinking_tokens": self.thinking}
+        if self.searches:
+            payload["server_tool_use"] = {"web_search_requests": self.searches, "web_fetch_requests": 0}
+        return payload
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ def read_usage(usage: Any) -> Usage | None:
     write = _tokens(details, "cache_write_tokens")
     # An upstream whose cached count exceeds its prompt count has excluded it already.
     fresh = prompt - read - write if read + write <= prompt else prompt
-    return Usage(fresh, output, read, write)
+    told = usage.get("completion_tokens_details")
+    return Usage(fresh, output, read, write, _tokens(told if isinstance(told, dict) else {}, "reasoning_tokens"))
 
 
 def stop_reason(finish: str | None, tools: int, refused: bool) -> str:

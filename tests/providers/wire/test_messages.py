@@ -154,3 +154,6 @@ def test_usage_overwrites_only_what_is_there():
     assert Usage.from_payload("none", first) == first
     assert Usage.from_payload(None) == Usage()
     assert Usage.from_payload(first.as_payload()) == first
+    full = Usage(5, 6, 7, 9, 3, 2)
+    assert Usage.from_payload(full.as_payload()) == full
+    assert Usage.from_payload({"output_tokens_details": [], "server_tool_use": None}, full) == full
