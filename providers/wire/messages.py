@@ -13,14 +13,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from providers.wire.rewrite import change_items
 from providers.wire.spans import (
     MalformedJson,
     Span,
+    decode_string,
     dumps,
     item_spans,
     join_object,
     loads,
     member_spans,
+    replace_member,
     scan_object,
     splice,
 )
@@ -96,7 +99,7 @@ class MessagesRequest:
         if spans is None:
             rebuilt = join_object(self.members)
             return replace(self, body=rebuilt).without_subagent_tag() if rebuilt != self.body else self
-        edits = [(span, _TAG.sub(b"", span.of(self.body))) for span in self._system_spans(spans)]
+        edits = [(span, _untagged(span.of(self.body))) for span in self._system_spans(spans)]
         body = splice(self.body, edits)
         return replace(self, body=body, members=scan_object(body))
 
@@ -123,6 +126,28 @@ class MessagesRequest:
             yield spans["system"]
         if "messages" in spans:
             yield from _system_messages(self.body, spans["messages"])
+
+
+def _untagged(system: bytes) -> bytes:
+    """A system prompt or a system message without the tag; a text block that held nothing else goes with it."""
+    if system.lstrip()[:1] == b"{":
+        content = scan_object(system).get("content", b"")
+        system = replace_member(system, "content", _untagged(content)) if content else system
+    elif system.lstrip()[:1] == b"[":
+        system = change_items(system, _untagged_block)
+    return _TAG.sub(b"", system)
+
+
+def _untagged_block(block: bytes) -> bytes | None:
+    clean = _TAG.sub(b"", block)
+    if clean == block:
+        return block
+    try:
+        text = decode_string(scan_object(clean).get("text", b""))
+    except MalformedJson:
+        return clean
+    # Anthropic refuses a text block without text.
+    return None if text is not None and not text.strip() else clean
 
 
 def _system_messages(text: bytes, within: Span) -> Iterator[Span]:

@@ -77,6 +77,23 @@ def test_tag_is_removed_everywhere_in_system_texts():
     assert request.subagent_model is None
 
 
+@pytest.mark.parametrize(
+    ("system", "left"),
+    [
+        ([{"type": "text", "text": TAG}, {"type": "text", "text": "You."}], [{"type": "text", "text": "You."}]),
+        ([{"type": "text", "text": "You."}, {"type": "text", "text": f" {TAG}\n"}], [{"type": "text", "text": "You."}]),
+        ([{"type": "text", "text": TAG, "cache_control": {"type": "ephemeral"}}], []),
+        ([{"type": "text", "text": f"You.{TAG}"}], [{"type": "text", "text": "You."}]),
+        ([{"type": "text", "text": ""}, TAG], [{"type": "text", "text": ""}, ""]),
+    ],
+)
+def test_a_block_that_held_only_the_tag_goes_with_it(system, left):
+    """Anthropic refuses empty text, so no empty block is left behind; other blocks are the client's business."""
+    body = {"system": system, "messages": [{"role": "user", "content": "x"}, {"role": "system", "content": system}]}
+    cleaned = json.loads(request_of(body).without_subagent_tag().body)
+    assert cleaned["system"] == cleaned["messages"][1]["content"] == left
+
+
 def test_tag_is_removed_beside_repeated_keys_and_half_surrogates():
     """Repeated keys and half surrogate pairs do not save a tag from removal."""
     for text in (
