@@ -19,7 +19,9 @@ from proxy.attempts import Attempt
 from proxy.config import ConfigSnapshot
 from proxy.errors import ApiError, from_failure
 from proxy.inbound.base import Inbound, Renderer
+from proxy.origins import ORIGINS
 from proxy.record import AttemptRecord, RequestRecord
+from proxy.repair import repaired
 from proxy.routing import RouteDecision
 
 OUTBOUND: Mapping[WireFormat, Outbound] = {
@@ -65,6 +67,22 @@ class Call:
         """A renderer for the stream of a new attempt: what an earlier one rendered was never sent."""
         self.renderer = self.inbound.renderer(self.request)
         return self.renderer
+
+    def request_for(self, target: Target) -> MessagesRequest:
+        """The request as this target may see it: repaired when other vendors took part in the conversation."""
+        if target.preset.wire_format != "anthropic_messages":
+            return self.request
+        switched = target.provider != self.decision.targets[0].provider
+
+        def foreign(signature: str) -> bool:
+            maker = ORIGINS.maker(signature)
+            return maker != target.provider if maker else switched
+
+        # With one maker alone nobody else's signatures can be there, and the body need not be searched.
+        look = switched or ORIGINS.others_than(target.provider)
+        request, notes = repaired(self.request, foreign, look)
+        self.repaired(target, notes)
+        return request
 
     def repaired(self, target: Target, notes: Sequence[str]) -> None:
         """Note what of the request was left out or rewritten for a target."""

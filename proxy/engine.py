@@ -27,8 +27,9 @@ from proxy.call import OUTBOUND, Call
 from proxy.errors import ApiError
 from proxy.health import BOARD
 from proxy.logbook import LOGBOOK
+from proxy.origins import ORIGINS
 from proxy.pipe import Pipe
-from proxy.progress import Progress
+from proxy.progress import Progress, signatures_in
 from proxy.record import AttemptRecord
 
 log = logging.getLogger("proxy.engine")
@@ -150,7 +151,7 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
     target = current.target
     _callable_target(target)
     outbound = OUTBOUND[target.preset.wire_format]
-    outgoing = outbound.request(call.request, target)
+    outgoing = outbound.request(call.request_for(target), target)
     call.repaired(target, outgoing.repaired)
     limit = target.timeouts.first_content * WHOLE_ANSWER_FACTOR
     try:
@@ -161,6 +162,8 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
     reply = outbound.reply(body, call.request, target)
     if not reply.has_content and reply.stop_reason == "end_turn" and not current.last:
         raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer holds no content", 200))
+    for signature in signatures_in(reply.body):
+        ORIGINS.note(signature, target.provider)
     call.record.usage, call.record.stop_reason = reply.usage, reply.stop_reason or ""
     return reply
 
@@ -168,7 +171,7 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
 async def _count(call: Call, current: Attempt, entry: AttemptRecord, estimate: Callable[[], int]) -> int:
     target = current.target
     outbound = OUTBOUND[target.preset.wire_format]
-    outgoing = None if target.problem else outbound.count_request(call.request, target)
+    outgoing = None if target.problem else outbound.count_request(call.request_for(target), target)
     if outgoing is None:
         return estimate()
     try:
@@ -194,7 +197,7 @@ class StreamRun:
         """Call one target and forward its stream. Raises UpstreamFailure (interrupted after the commit point)."""
         target = current.target
         _callable_target(target)
-        outgoing = OUTBOUND[target.preset.wire_format].request(self._call.request, target)
+        outgoing = OUTBOUND[target.preset.wire_format].request(self._call.request_for(target), target)
         self._call.repaired(target, outgoing.repaired)
         timeouts = target.timeouts
         try:
@@ -230,7 +233,7 @@ class StreamRun:
                 if self.committed:
                     await self._pipe.put(b"".join(held))
                 raise
-            self._note(progress)
+            self._note(progress, target)
             if meaningful and progress.has_content:
                 self._commit(entry, target)
                 limit.reschedule(time.monotonic() + target.timeouts.idle)
@@ -242,12 +245,14 @@ class StreamRun:
         for event in [e for sse in decoder.finish() for e in translator.feed(sse)] + list(translator.finish()):
             progress.note(event)
             held.append(render(event))
-        self._note(progress)
+        self._note(progress, target)
         self._refuse_empty(progress, current)
         self._commit(entry, target)
         await self._pipe.put(b"".join(held))
 
-    def _note(self, progress: Progress) -> None:
+    def _note(self, progress: Progress, target: Target) -> None:
+        while progress.signatures:
+            ORIGINS.note(progress.signatures.pop(), target.provider)
         self._call.record.usage = progress.usage
         self._call.record.stop_reason = progress.stop_reason or ""
 

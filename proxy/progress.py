@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from providers.wire.messages import MessagesEvent, Usage
 from providers.wire.spans import MalformedJson
 
 _MAY_BE_EMPTY = {"max_tokens", "refusal", "stop_sequence", "pause_turn", "model_context_window_exceeded", "compaction"}
+
+
+_SIGNATURE = re.compile(rb'"signature"\s*:\s*"([^"\\]+)"')
+
+
+def signatures_in(text: bytes) -> list[str]:
+    """The signatures of thinking in an event's or a reply's JSON text."""
+    return [found.decode("utf-8", "replace") for found in _SIGNATURE.findall(text)] if b'"signature"' in text else []
 
 
 class Progress:
@@ -15,12 +25,14 @@ class Progress:
         self.usage = Usage()
         self.stop_reason: str | None = None
         self.has_content = False
+        self.signatures: list[str] = []
 
     def note(self, event: MessagesEvent) -> None:
         """Take one event into account. Raises MalformedJson when one that must be read cannot be."""
         kind = event.type
         if kind == "content_block_delta":
             self.has_content = True
+            self.signatures += signatures_in(event.json)
         elif kind == "message_start":
             message = event.payload().get("message")
             self.usage = Usage.from_payload(message.get("usage") if isinstance(message, dict) else None, self.usage)

@@ -42,6 +42,25 @@ async def tool(ex):
 
 
 @fault
+async def signed(ex):
+    """Messages only: thinking with the signature "sig-upstream", then nothing else."""
+    block = {"type": "thinking", "thinking": "hm", "signature": "sig-upstream"}
+    if not ex.stream:
+        await ex.json(200, ex.dialect.message([block], "end_turn"))
+        return
+    delta = {"type": "signature_delta", "signature": block["signature"]}
+    await ex.head()
+    await ex.chunk(
+        *ex.dialect.start(),
+        ex.dialect.frame("content_block_start", index=0, content_block={**block, "thinking": "", "signature": ""}),
+        ex.dialect.frame("content_block_delta", index=0, delta=delta),
+        ex.dialect.frame("content_block_stop", index=0),
+        *ex.dialect.end(),
+    )
+    await ex.finish()
+
+
+@fault
 async def status(ex, code, retry="", seconds=""):
     """status/<code>[/retry-after/<n>]: an error in the dialect's own envelope."""
     headers = [f"retry-after: {seconds}"] if retry else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from providers.wire.messages import MessagesEvent, Usage
@@ -10,7 +11,10 @@ from providers.wire.messages import MessagesEvent, Usage
 class BlockWriter:
     """Say what happens next; it closes and opens blocks as needed and hands back the events."""
 
-    def __init__(self) -> None:
+    def __init__(self, sign: Callable[[], str] | None = None) -> None:
+        """`sign` gives the signature of thinking that ends without one of its maker's."""
+        self._sign = sign
+        self._signed = False
         self._index = -1
         self._open = ""
         self.started = False
@@ -42,7 +46,9 @@ class BlockWriter:
     def signature(self, signature: str) -> list[MessagesEvent]:
         """The open thinking is signed and ends; without any, an empty thinking block carries the signature."""
         block = {"type": "thinking", "thinking": "", "signature": ""}
-        return [*self._delta("thinking", block, {"type": "signature_delta", "signature": signature}), *self.close()]
+        signed = self._delta("thinking", block, {"type": "signature_delta", "signature": signature})
+        self._signed = True
+        return [*signed, *self.close()]
 
     def whole(self, block: dict[str, Any]) -> list[MessagesEvent]:
         """A block that comes in one piece: redacted thinking, a server tool's call or result."""
@@ -63,8 +69,11 @@ class BlockWriter:
         """The open block, if any, ends."""
         if not self._open:
             return []
+        events: list[MessagesEvent] = []
+        if self._open == "thinking" and not self._signed and self._sign is not None:
+            events = [self._delta_event({"type": "signature_delta", "signature": self._sign()})]
         self._open = ""
-        return [MessagesEvent.of({"type": "content_block_stop", "index": self._index})]
+        return [*events, MessagesEvent.of({"type": "content_block_stop", "index": self._index})]
 
     def finish(self, stop_reason: str, usage: Usage, stop_sequence: str | None = None) -> list[MessagesEvent]:
         """The message ends."""
@@ -83,6 +92,7 @@ class BlockWriter:
         closed = self.close()
         self._index += 1
         self._open = kind
+        self._signed = False
         payload = {"type": "content_block_start", "index": self._index, "content_block": block}
         return [*closed, MessagesEvent.of(payload)]
 

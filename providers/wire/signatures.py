@@ -13,20 +13,21 @@ from typing import Any
 
 from providers.wire.spans import MalformedJson, dumps, loads
 
-_MARK = "ccm1."
+MARK = "ccm1."
+"""What our signatures begin with."""
 
 
 def tag(origin: str, payload: Any) -> str:
     """A signature that carries `payload` (any JSON value) for `origin`, such as `openai_responses:gpt-5`."""
     text = dumps([origin, payload])
-    return _MARK + base64.urlsafe_b64encode(text).decode().rstrip("=")
+    return MARK + base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
 def untag(signature: Any, origin: str) -> Any:
     """The payload, when the signature is ours and of this origin; else None."""
     if not is_tagged(signature):
         return None
-    encoded = signature[len(_MARK) :]
+    encoded = signature[len(MARK) :]
     try:
         pair = loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
     except (binascii.Error, ValueError, MalformedJson):
@@ -36,4 +37,4 @@ def untag(signature: Any, origin: str) -> Any:
 
 def is_tagged(signature: Any) -> bool:
     """True for a signature that we made: no Anthropic upstream may see it."""
-    return isinstance(signature, str) and signature.startswith(_MARK)
+    return isinstance(signature, str) and signature.startswith(MARK)

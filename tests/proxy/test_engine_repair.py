@@ -1,0 +1,80 @@
+"""Conversations that several vendors took part in, over real sockets: what each upstream is really sent."""
+
+import httpx
+import pytest
+
+from proxy import origins
+from tests import cast
+from tests.live import config_of
+
+ASK = {"role": "user", "content": "hi"}
+
+
+@pytest.fixture(autouse=True)
+def remembered(monkeypatch):
+    memory = origins.Origins()
+    monkeypatch.setattr("proxy.call.ORIGINS", memory)
+    monkeypatch.setattr("proxy.engine.ORIGINS", memory)
+    return memory
+
+
+def at(upstream, path, name, preset="anthropic-compatible"):
+    return cast.target(name, preset=preset, base_url=f"{upstream.url}/{path}")
+
+
+def post(live, *history, stream=False):
+    body = {"model": "smart", "max_tokens": 50, "messages": [ASK, *history, ASK], "stream": stream}
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        return client.post(f"{live.url}/v1/messages", json=body)
+
+
+def said(signature):
+    thought = {"type": "thinking", "thinking": "hm", "signature": signature}
+    return {"role": "assistant", "content": [thought, {"type": "text", "text": "a"}]}
+
+
+def thoughts(upstream):
+    content = upstream.requests[-1].json["messages"][1]["content"]
+    return [block["signature"] for block in content if block["type"] == "thinking"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_thinking_of_a_translated_upstream_is_kept_from_an_anthropic_one(live, upstream, stream):
+    """A mark of ours in the history never reaches an Anthropic upstream, and the answer says what was done."""
+    chat, native = at(upstream, "status/500", "chat", "openai-compatible"), at(upstream, "ok", "native")
+    live.configure(config_of({"smart": [chat, native]}))
+    answer = post(live, said("ccm1.WyJ4IixudWxsXQ"), stream=stream)
+    assert answer.status_code == 200
+    assert thoughts(upstream) == []
+    assert "native/glm-4.6: thinking of another model dropped" in answer.headers["x-ccm-why"]
+
+
+def test_a_signature_stays_with_its_maker(live, upstream, remembered):
+    """Two vendors of the same format: each gets only the thinking it made, whoever comes first."""
+    one, two = at(upstream, "ok", "one"), at(upstream, "ok", "two")
+    live.configure(config_of({"smart": [one], "other": [two]}))
+    remembered.note("made-by-two", "two")
+    remembered.note("made-by-one", "one")
+    assert post(live, said("made-by-one")).status_code == 200
+    assert thoughts(upstream) == ["made-by-one"]
+    assert post(live, said("made-by-two")).status_code == 200
+    assert thoughts(upstream) == []
+
+
+def test_on_failover_thinking_of_unknown_making_is_left_out(live, upstream, remembered):
+    """The history was most likely made by the provider that has just failed; the next one would refuse it."""
+    one, two = at(upstream, "status/529", "one"), at(upstream, "ok", "two")
+    live.configure(config_of({"smart": [one, two]}))
+    assert post(live, said("unknown")).status_code == 200
+    assert thoughts(upstream) == []
+    first = upstream.requests[0].json["messages"][1]["content"]
+    assert first[0]["signature"] == "unknown"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_signatures_are_remembered_as_they_pass(live, upstream, remembered, stream):
+    """What a provider signs, streamed or whole, is known to be its own."""
+    live.configure(config_of({"smart": [at(upstream, "signed", "one")]}))
+    answer = post(live, stream=stream)
+    assert "sig-upstream" in answer.text
+    assert remembered.maker("sig-upstream") == "one"
