@@ -21,7 +21,9 @@ class Quirks:
     `max_tokens_key`: the name it takes the output limit under. `stream_usage`: takes
     `stream_options.include_usage`. `inline_system`: the role a mid-conversation system
     message gets ("user" wraps it in a `<system-reminder>`). `reasoning_replay`: wants
-    `reasoning_content` of earlier assistant turns back. `reasoning_effort`,
+    `reasoning_content` of earlier assistant turns back; `reasoning_details`: gives and wants
+    back OpenRouter's list of that name, unchanged. `stop`: how many stop sequences it takes
+    (0: none). `sampling`: takes temperature and top_p. `reasoning_effort`,
     `parallel_tool_calls`, `top_k`, `json_schema`, `images`, `pdf`: takes that parameter or
     block. `counts_tokens`: has `/v1/messages/count_tokens`.
     """
@@ -30,7 +32,10 @@ class Quirks:
     stream_usage: bool = True
     inline_system: SystemRole = "user"
     reasoning_replay: bool = False
+    reasoning_details: bool = False
     reasoning_effort: bool = False
+    stop: int = 4
+    sampling: bool = True
     parallel_tool_calls: bool = True
     top_k: bool = False
     json_schema: bool = True
@@ -62,7 +67,10 @@ class Preset:
 ECHO_URL = "echo://local"
 
 _CHAT = Quirks()
-_OPENAI = Quirks(max_tokens_key="max_completion_tokens", inline_system="developer", reasoning_effort=True, pdf=True)
+_OPENAI = Quirks(
+    max_tokens_key="max_completion_tokens", inline_system="developer", reasoning_effort=True, pdf=True, stop=0,
+    sampling=False,
+)  # fmt: skip
 
 _ROWS = (
     Preset(
@@ -88,7 +96,7 @@ _ROWS = (
     ),
     Preset(
         "openrouter", "OpenRouter", "openai_chat", "https://openrouter.ai/api/v1", "bearer",
-        "OPENROUTER_API_KEY", quirks=Quirks(pdf=True), suggested_model="z-ai/glm-4.6",
+        "OPENROUTER_API_KEY", quirks=Quirks(pdf=True, reasoning_details=True), suggested_model="z-ai/glm-4.6",
     ),
     Preset("groq", "Groq", "openai_chat", "https://api.groq.com/openai/v1", "bearer", "GROQ_API_KEY", quirks=_CHAT),
     Preset("together", "Together AI", "openai_chat", "https://api.together.xyz/v1", "bearer", "TOGETHER_API_KEY"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from providers.errors import Failure
+from providers.outbound.base import Translator
 from providers.outbound.incapable import unreadable
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import status_failure
 from providers.outbound.openai_chat.request import build_body
 from providers.outbound.openai_chat.response import read_reply
 from providers.outbound.openai_chat.stream import ChatTranslator
+from providers.outbound.stops import StopAt, cut_reply, stop_sequences
 from providers.targets import Target, UpstreamRequest
 from providers.wire.messages import MessagesReply, MessagesRequest
 from providers.wire.spans import MalformedJson, dumps
@@ -37,17 +39,29 @@ class OpenAIChat:
         """Chat has no counter."""
         return None
 
-    def translator(self, messages: MessagesRequest, target: Target) -> ChatTranslator:
+    def translator(self, messages: MessagesRequest, target: Target) -> Translator:
         """A translator for one streamed answer."""
-        return ChatTranslator(messages)
+        chat = ChatTranslator(messages, target)
+        stops = local_stops(messages, target)
+        return StopAt(chat, stops) if stops else chat
 
     def reply(self, body: bytes, messages: MessagesRequest, target: Target) -> MessagesReply:
         """A chat completion as a Messages reply. Raises UpstreamFailure."""
-        return read_reply(body, messages, NameMap.of(messages))
+        reply = read_reply(body, messages, NameMap.of(messages), target.origin)
+        stops = local_stops(messages, target)
+        return cut_reply(reply, stops) if stops else reply
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         """What an answer other than 2xx means."""
         return status_failure(status, headers, body)
+
+
+def local_stops(messages: MessagesRequest, target: Target) -> list[str]:
+    """The stop sequences to apply here: all of them, when the target does not take as many."""
+    if b"stop_sequences" not in messages.body:
+        return []
+    stops = stop_sequences(messages.parsed)
+    return stops if len(stops) > target.preset.quirks.stop else []
 
 
 def _headers(messages: MessagesRequest, target: Target) -> dict[str, str]:

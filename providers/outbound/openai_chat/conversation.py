@@ -20,12 +20,14 @@ from providers.outbound.prompt import (
     spoken_text,
 )
 from providers.presets import Quirks
+from providers.wire.signatures import untag
 
 
 class Conversation:
     """Add the turns in order, then take the finished list."""
 
-    def __init__(self, quirks: Quirks, names: NameMap) -> None:
+    def __init__(self, quirks: Quirks, names: NameMap, origin: str) -> None:
+        self._origin = origin
         self._quirks = quirks
         self._names = names
         self._messages: list[dict[str, Any]] = []
@@ -65,10 +67,17 @@ class Conversation:
         thinking = "".join(str(b.get("thinking", "")) for b in blocks if b.get("type") == "thinking")
         if self._quirks.reasoning_replay and thinking:
             turn["reasoning_content"] = thinking
+        details = [d for b in blocks if b.get("type") == "thinking" for d in self._details(b)]
+        if self._quirks.reasoning_details and details:
+            turn["reasoning_details"] = details
         if calls:
             turn["tool_calls"] = calls
             self._owed = [call["id"] for call in calls]
         self._messages.append(turn)
+
+    def _details(self, block: dict[str, Any]) -> list[Any]:
+        details = untag(block.get("signature"), self._origin)
+        return details if isinstance(details, list) else []
 
     def _call(self, block: dict[str, Any]) -> dict[str, Any]:
         function = {"name": self._names.sent(block["name"]), "arguments": arguments_text(block.get("input"))}

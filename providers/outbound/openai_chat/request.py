@@ -14,6 +14,7 @@ from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.conversation import Conversation
 from providers.outbound.openai_chat.tools import chat_tools, tool_choice
 from providers.outbound.prompt import system_text
+from providers.outbound.stops import stop_sequences
 from providers.outbound.toolset import toolset
 from providers.presets import Quirks
 from providers.targets import Target
@@ -27,7 +28,7 @@ def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
     offered = toolset(source.get("tools"))
     tools = chat_tools(offered.tools, names)
     system = "\n\n".join(filter(None, [system_text(source.get("system")), offered.without()]))
-    conversation = Conversation(quirks, names)
+    conversation = Conversation(quirks, names, target.origin)
     if system:
         conversation.system(system)
     for message in source.get("messages") or ():
@@ -52,12 +53,10 @@ def _limits(source: dict[str, Any], target: Target, quirks: Quirks) -> dict[str,
     limit = source.get("max_tokens")
     if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
         found[quirks.max_tokens_key] = min(limit, target.max_output_tokens or limit)
-    wanted = source.get("stop_sequences")
-    stops = [s for s in wanted if isinstance(s, str) and s.strip()] if isinstance(wanted, list) else []
-    reasoning_model = quirks.max_tokens_key == "max_completion_tokens"
-    if stops and not reasoning_model:
-        found["stop"] = stops[:4]
-    if not reasoning_model:
+    stops = stop_sequences(source)
+    if stops and quirks.stop:
+        found["stop"] = stops[: quirks.stop]  # those that do not fit are applied to the answer
+    if quirks.sampling:
         for key in ("temperature", "top_p"):
             if isinstance(source.get(key), int | float) and not isinstance(source[key], bool):
                 found[key] = source[key]

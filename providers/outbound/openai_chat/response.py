@@ -8,13 +8,14 @@ from providers.errors import UpstreamFailure
 from providers.outbound.answers import answer_object, arguments_object, garbled, made_up_tool_id, message_id
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import error_failure
-from providers.outbound.openai_chat.usage import read_usage, stop_reason
+from providers.outbound.openai_chat.usage import matched_stop, read_usage, stop_reason
 from providers.wire.messages import MessagesReply, MessagesRequest, Usage
+from providers.wire.signatures import tag
 from providers.wire.spans import dumps
 from providers.wire.tokens import estimate_text, estimate_tokens
 
 
-def read_reply(body: bytes, messages: MessagesRequest, names: NameMap) -> MessagesReply:
+def read_reply(body: bytes, messages: MessagesRequest, names: NameMap, origin: str) -> MessagesReply:
     """The Messages reply, content in the order thinking, text, tools. Raises UpstreamFailure."""
     answer = answer_object(body)
     if answer.get("error"):
@@ -28,13 +29,15 @@ def read_reply(body: bytes, messages: MessagesRequest, names: NameMap) -> Messag
     finish = finish if isinstance(finish, str) else None
     refusal = message.get("refusal")
     own_id = message_id(answer.get("id"), messages)
-    content = _content(message, names, own_id, truncated=finish == "length")
+    content = _content(message, names, own_id, origin, truncated=finish == "length")
     tools = sum(block["type"] == "tool_use" for block in content)
     usage = read_usage(answer.get("usage")) or Usage(estimate_tokens(messages), estimate_text(dumps(content).decode()))
     reason = stop_reason(finish, tools, isinstance(refusal, str) and bool(refusal))
+    matched = matched_stop(choice) if reason == "end_turn" else None
+    reason = "stop_sequence" if matched else reason
     reply = {
         "id": own_id, "type": "message", "role": "assistant", "model": messages.model,
-        "content": content, "stop_reason": reason, "stop_sequence": None, "usage": usage.as_payload(),
+        "content": content, "stop_reason": reason, "stop_sequence": matched, "usage": usage.as_payload(),
     }  # fmt: skip
     return MessagesReply(dumps(reply), usage, reason, bool(content))
 
@@ -44,10 +47,14 @@ def reasoning_of(message: dict[str, Any]) -> str:
     for key in ("reasoning_content", "reasoning"):
         if isinstance(message.get(key), str) and message[key]:
             return str(message[key])
-    details = message.get("reasoning_details")
-    details = details if isinstance(details, list) else []
-    pieces = [d.get("text") or d.get("summary") for d in details if isinstance(d, dict)]
+    pieces = [d.get("text") or d.get("summary") for d in details_of(message)]
     return "".join(piece for piece in pieces if isinstance(piece, str))
+
+
+def details_of(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """OpenRouter's `reasoning_details`, which it wants back unchanged."""
+    details = message.get("reasoning_details")
+    return [detail for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
 
 
 def text_of(content: Any) -> str:
@@ -58,10 +65,14 @@ def text_of(content: Any) -> str:
     return "".join(part for part in parts if isinstance(part, str))
 
 
-def _content(message: dict[str, Any], names: NameMap, own_id: str, truncated: bool) -> list[dict[str, Any]]:
+def _content(
+    message: dict[str, Any], names: NameMap, own_id: str, origin: str, truncated: bool
+) -> list[dict[str, Any]]:
     content: list[dict[str, Any]] = []
-    if thinking := reasoning_of(message):
-        content.append({"type": "thinking", "thinking": thinking, "signature": ""})
+    details = details_of(message)
+    thinking = reasoning_of(message)
+    if thinking or details:
+        content.append({"type": "thinking", "thinking": thinking, "signature": tag(origin, details or None)})
     if text := text_of(message.get("content")) or text_of(message.get("refusal")):
         content.append({"type": "text", "text": text})
     calls = message.get("tool_calls")

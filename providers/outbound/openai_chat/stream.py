@@ -13,11 +13,14 @@ from typing import Any
 from providers.errors import UpstreamFailure
 from providers.outbound.answers import event_object, garbled, is_object_text, made_up_tool_id, message_id
 from providers.outbound.names import NameMap
+from providers.outbound.openai_chat.details import Details
 from providers.outbound.openai_chat.errors import error_failure
-from providers.outbound.openai_chat.response import reasoning_of, text_of
-from providers.outbound.openai_chat.usage import read_usage, stop_reason
+from providers.outbound.openai_chat.response import details_of, reasoning_of, text_of
+from providers.outbound.openai_chat.usage import matched_stop, read_usage, stop_reason
+from providers.targets import Target
 from providers.wire.blocks import BlockWriter
 from providers.wire.messages import MessagesEvent, MessagesRequest, Usage
+from providers.wire.signatures import tag
 from providers.wire.spans import dumps
 from providers.wire.sse import ServerSentEvent
 from providers.wire.tokens import estimate_text, estimate_tokens
@@ -51,14 +54,17 @@ class _Call:
 class ChatTranslator:
     """Chat chunks in, Messages events out, in the legal order."""
 
-    def __init__(self, messages: MessagesRequest) -> None:
+    def __init__(self, messages: MessagesRequest, target: Target) -> None:
         self._request = messages
+        self._origin = target.origin
+        self._details = Details()
         self._id = ""
         self._names = NameMap.of(messages)
-        self._writer = BlockWriter()
+        self._writer = BlockWriter(lambda: tag(self._origin, self._details.taken()))
         self._calls: list[_Call] = []
         self._active: _Call | None = None
         self._finish: str | None = None
+        self._matched: str | None = None
         self._refused = False
         self._usage: Usage | None = None
         self._written_text: list[str] = []
@@ -91,6 +97,7 @@ class ChatTranslator:
                 events += self._delta(delta)
             if isinstance(choice.get("finish_reason"), str):
                 self._finish = choice["finish_reason"]
+                self._matched = matched_stop(choice)
         return events
 
     def finish(self) -> Sequence[MessagesEvent]:
@@ -112,6 +119,7 @@ class ChatTranslator:
 
     def _delta(self, delta: dict[str, Any]) -> list[MessagesEvent]:
         events: list[MessagesEvent] = []
+        self._details.add(details_of(delta))
         if thinking := reasoning_of(delta):
             events += self._say(True, thinking)
         text = text_of(delta.get("content"))
@@ -201,13 +209,18 @@ class ChatTranslator:
     def _end(self) -> list[MessagesEvent]:
         if self._finish is None:
             raise garbled("the stream ended before it was finished")
-        events = self._start({}) + self._flush()
+        events = self._start({}) + self._flush() + self._writer.close()
+        if self._writer.tools and (late := self._details.taken()):
+            # What came without any text of its own (encrypted) has to go back with the calls all the same.
+            events += self._writer.signature(tag(self._origin, late))
         whole = all(is_object_text("".join(call.arguments)) and not call.waiting.strip() for call in self._calls)
         if self._finish != "length" and not whole:
             raise garbled("a tool call's arguments are no JSON object")
         reason = stop_reason(self._finish, self._writer.tools, self._refused)
         usage = self._usage or Usage(estimate_tokens(self._request), self._output_estimate())
         self._ended = True
+        if reason == "end_turn" and self._matched:
+            return events + self._writer.finish("stop_sequence", usage, self._matched)
         return events + self._writer.finish(reason, usage)
 
     def _output_estimate(self) -> int:

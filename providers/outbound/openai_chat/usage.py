@@ -24,6 +24,14 @@ def read_usage(usage: Any) -> Usage | None:
     return Usage(fresh, output, read, write, _tokens(told if isinstance(told, dict) else {}, "reasoning_tokens"))
 
 
+def matched_stop(choice: dict[str, Any]) -> str | None:
+    """The stop sequence that ended the text, where the server tells it (vLLM, SGLang)."""
+    for key in ("stop_reason", "matched_stop"):
+        if isinstance(choice.get(key), str) and choice[key]:
+            return str(choice[key])
+    return None
+
+
 def stop_reason(finish: str | None, tools: int, refused: bool) -> str:
     """The stop reason: truncation beats tools, tools beat whatever word the server chose."""
     if finish == "length":

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from providers.errors import FailureKind, UpstreamFailure
 from providers.outbound.openai_chat import OPENAI_CHAT
+from providers.wire.signatures import tag
 from tests.cast import request, target
 from tests.providers.outbound.odd_bodies import json_values
 
@@ -40,6 +41,14 @@ def text(words):
     return {"type": "text", "text": words}
 
 
+DETAILS = [{"type": "reasoning.text", "text": "hm", "signature": "s", "index": 0}]
+
+
+def thought(words, payload=None):
+    signature = tag(target(preset="openai-compatible").origin, payload)
+    return {"type": "thinking", "thinking": words, "signature": signature}
+
+
 def use(input_):
     return {"type": "tool_use", "id": "call_a", "name": "Read", "input": input_}
 
@@ -50,7 +59,10 @@ def use(input_):
         (completion(content="Hello"), ("end_turn", [text("Hello")])),
         (completion(content=[text("a"), text("b")]), ("end_turn", [text("ab")])),
         (completion(content="Hi", reasoning_content="hm"),
-         ("end_turn", [{"type": "thinking", "thinking": "hm", "signature": ""}, text("Hi")])),
+         ("end_turn", [thought("hm"), text("Hi")])),
+        (completion(content="Hi", reasoning_details=DETAILS), ("end_turn", [thought("hm", DETAILS), text("Hi")])),
+        ({"choices": [{"message": {"content": "a"}, "finish_reason": "stop", "matched_stop": "END"}]},
+         ("stop_sequence", [text("a")])),
         (completion("tool_calls", content=None, tool_calls=[call('{"a":1}')]), ("tool_use", [use({"a": 1})])),
         (completion("stop", content="x", tool_calls=[call("")]), ("tool_use", [text("x"), use({})])),
         (completion("tool_calls", tool_calls=[call({"a": 1})]), ("tool_use", [use({"a": 1})])),

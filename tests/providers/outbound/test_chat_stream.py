@@ -55,7 +55,7 @@ def message(events):
         event = json.loads(text)
         if event["type"] == "content_block_start":
             blocks.append([event["content_block"], ""])
-        elif event["type"] == "content_block_delta":
+        elif event["type"] == "content_block_delta" and event["delta"]["type"] != "signature_delta":
             blocks[-1][1] += next(value for key, value in event["delta"].items() if key != "type")
         elif event["type"] == "message_delta":
             whole = {"stop": event["delta"]["stop_reason"], "usage": event["usage"]}
