@@ -7,16 +7,19 @@ but for the model; the events are read only as far as the log and the commit poi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from providers.errors import Failure, FailureKind, UpstreamFailure, kind_of_status, plain_words
 from providers.outbound.retry_after import retry_after_seconds
+from providers.outbound.vertex import vertex_models
 from providers.outbound.wordings import too_long_message
 from providers.targets import Target, UpstreamRequest
 from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest, Usage
-from providers.wire.spans import MalformedJson, decode_string, dumps, loads, replace_member, scan_object
+from providers.wire.spans import MalformedJson, decode_string, dumps, join_object, loads, replace_member, scan_object
 from providers.wire.sse import ServerSentEvent
 
 DEFAULT_VERSION = "2023-06-01"
+VERTEX_VERSION = "vertex-2023-10-16"
 NO_REASON = "the upstream gave no reason"
 
 _BY_TYPE = {
@@ -37,12 +40,18 @@ class AnthropicMessages:
     """The `Outbound` of Anthropic and of every vendor with an Anthropic-compatible address."""
 
     def request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest:
-        """The client's body with the target's model name."""
+        """The client's body with the target's model name. Raises UpstreamFailure (incapable): no address."""
+        if target.preset.addressing == "vertex":
+            return vertex_call(messages, target, "streamRawPredict" if messages.stream else "rawPredict")
         return self._call(messages, target, "/messages")
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
         """The same body for the counter, where the vendor has one."""
-        return self._call(messages, target, "/messages/count_tokens") if target.preset.quirks.counts_tokens else None
+        if not target.preset.quirks.counts_tokens:
+            return None
+        if target.preset.addressing == "vertex":
+            return vertex_call(messages, target, "count")
+        return self._call(messages, target, "/messages/count_tokens")
 
     def counted(self, body: bytes) -> int | None:
         """`input_tokens` of a counter's answer."""
@@ -86,6 +95,23 @@ class AnthropicMessages:
         return UpstreamRequest(
             "POST", base + path + query, _headers(messages, target), messages.with_model(target.actual_model).body
         )
+
+
+def vertex_call(messages: MessagesRequest, target: Target, verb: str) -> UpstreamRequest:
+    """The call of a Claude model on Vertex AI: the model stands in the address, the version in the body.
+
+    Source: the Vertex client of Anthropic's SDK. Raises UpstreamFailure (incapable) without project or location.
+    """
+    where = vertex_models(target, "anthropic")
+    members = {key: raw for key, raw in messages.members.items() if key not in ("model", "anthropic_version")}
+    if verb == "count":
+        url, members = f"{where}/count-tokens:rawPredict", {"model": dumps(target.actual_model), **members}
+    else:
+        url = f"{where}/{quote(target.actual_model, safe='@')}:{verb}"
+    body = join_object({"anthropic_version": dumps(VERTEX_VERSION), **members})
+    headers = _headers(messages, target)
+    headers.pop("anthropic-version", None)
+    return UpstreamRequest("POST", url, headers, body)
 
 
 def _headers(messages: MessagesRequest, target: Target) -> dict[str, str]:
