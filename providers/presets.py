@@ -25,7 +25,9 @@ class Quirks:
     back OpenRouter's list of that name, unchanged. `stop`: how many stop sequences it takes
     (0: none). `sampling`: takes temperature and top_p. `reasoning_effort`,
     `parallel_tool_calls`, `top_k`, `json_schema`, `images`, `pdf`: takes that parameter or
-    block. `counts_tokens`: has `/v1/messages/count_tokens`.
+    block. `counts_tokens`: has `/v1/messages/count_tokens`. `phase`: wants assistant messages
+    told apart as commentary and final answer. `efforts`: the reasoning efforts its models
+    take; empty when they do not reason.
     """
 
     max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -42,6 +44,8 @@ class Quirks:
     images: bool = True
     pdf: bool = False
     counts_tokens: bool = False
+    phase: bool = False
+    efforts: tuple[str, ...] = ("low", "medium", "high")
 
 
 @dataclass(frozen=True, slots=True)

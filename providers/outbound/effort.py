@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """Anthropic's efforts, least first."""
+
+_SCALE = ("none", "minimal", *EFFORTS)
+"""Every effort some vendor knows, least first."""
 
 _BUDGETS = ((2_000, "low"), (8_000, "medium"), (24_000, "high"))
 
@@ -40,3 +44,16 @@ def shows_thinking(source: dict[str, Any]) -> bool:
     thinking = source.get("thinking")
     wanted = thinking_type(source) in ("enabled", "adaptive")
     return wanted and isinstance(thinking, dict) and thinking.get("display") != "omitted"
+
+
+def clamp_effort(wanted: str, allowed: Collection[str]) -> str | None:
+    """The effort to ask for: `wanted`, else the nearest lower one of `allowed`, else the lowest; None of none.
+
+    `none` switches thinking off, so it is chosen only for itself or when nothing else is allowed.
+    """
+    known = [effort for effort in _SCALE if effort in allowed]
+    thinks = [effort for effort in known if effort != "none"]
+    if wanted == "none" or not thinks:
+        return known[0] if known else None
+    rank = _SCALE.index(wanted)
+    return next((effort for effort in reversed(thinks) if _SCALE.index(effort) <= rank), thinks[0])
