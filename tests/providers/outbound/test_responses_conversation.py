@@ -95,6 +95,15 @@ def test_calls_of_assistant_turns_in_a_row_are_answered_together():
     assert made == [called(ONE), called(TWO), output(ONE, "a"), output(TWO, "b")]
 
 
+def test_an_assistant_turn_does_not_wait_for_results():
+    """What the user said before the next assistant turn comes before it, results that never came included."""
+    made = items(CALLS, user(result(TWO), text("x")), assistant(text("b")), user(result(ONE, "late")))
+    assert made[2:] == [
+        output(ONE, INTERRUPTED, failed=True), output(TWO), said("x"), said("b", role="assistant"),
+        said(f"[tool result {ONE}] late"),
+    ]  # fmt: skip
+
+
 def test_calls_at_the_very_end_are_settled():
     """Calls after which nothing comes still get an output each: the API refuses a conversation without."""
     assert items(CALLS)[2:] == [output(id_, INTERRUPTED, failed=True) for id_ in (ONE, TWO)]
