@@ -1,1 +1,80 @@
-"""OpenAI Responses as an outbound format: the platform's own and the Codex backend's."""
+"""OpenAI Responses as an outbound format: the platform's API, and the Codex backend of ChatGPT accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from providers.errors import Failure
+from providers.outbound.answers import counted_number
+from providers.outbound.base import Translator
+from providers.outbound.incapable import readable
+from providers.outbound.openai_responses.errors import status_failure
+from providers.outbound.openai_responses.request import build_body, count_body
+from providers.outbound.openai_responses.response import read_reply
+from providers.outbound.openai_responses.stream import ResponsesTranslator
+from providers.outbound.stops import StopAt, cut_reply, stop_sequences
+from providers.outbound.warming import empty_answer
+from providers.targets import Target, UpstreamRequest
+from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest
+from providers.wire.spans import dumps
+
+
+class OpenAIResponses:
+    """The `Outbound` of OpenAI's newer API. It takes no stop sequences: they are applied to its answers."""
+
+    def request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest:
+        """The request in Responses' words. Raises UpstreamFailure (incapable) for media the target cannot take."""
+        with readable():
+            body, repaired = build_body(messages, target)
+            sent = dumps(body)
+        headers = _headers(target, body.get("stream") is True)
+        return UpstreamRequest("POST", _address(target, "/responses"), headers, sent, repaired)
+
+    def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
+        """The call of the input token counter, where the vendor has one."""
+        if not target.preset.quirks.counts_tokens:
+            return None
+        with readable():
+            sent = dumps(count_body(messages, target))
+        return UpstreamRequest("POST", _address(target, "/responses/input_tokens"), _headers(target, False), sent)
+
+    def counted(self, body: bytes) -> int | None:
+        """`input_tokens` of a counter's answer."""
+        return counted_number(body, "input_tokens")
+
+    def local(self, messages: MessagesRequest) -> Sequence[MessagesEvent] | None:
+        """The empty answer to a request for no tokens."""
+        return empty_answer(messages)
+
+    def translator(self, messages: MessagesRequest, target: Target) -> Translator:
+        """A translator for one streamed answer."""
+        answer = ResponsesTranslator(messages, target)
+        stops = stop_sequences(messages)
+        return StopAt(answer, stops) if stops else answer
+
+    def reply(self, body: bytes, messages: MessagesRequest, target: Target) -> MessagesReply:
+        """A response, or the whole stream of an upstream that only streams, as a reply. Raises UpstreamFailure."""
+        reply = read_reply(body, messages, target)
+        stops = stop_sequences(messages)
+        return cut_reply(reply, stops) if stops else reply
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """What an answer other than 2xx means."""
+        return status_failure(status, headers, body)
+
+
+def _address(target: Target, path: str) -> str:
+    return target.base_url + path
+
+
+def _headers(target: Target, stream: bool) -> dict[str, str]:
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if stream else "application/json",
+        "accept-encoding": "identity",
+        "user-agent": "ccm",
+    }
+    return headers | target.own_headers()
+
+
+OPENAI_RESPONSES = OpenAIResponses()
