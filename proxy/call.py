@@ -12,6 +12,7 @@ from providers.errors import Failure
 from providers.outbound.anthropic_messages import ANTHROPIC_MESSAGES
 from providers.outbound.base import Outbound
 from providers.outbound.openai_chat import OPENAI_CHAT
+from providers.outbound.openai_responses import OPENAI_RESPONSES
 from providers.presets import WireFormat
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
@@ -27,6 +28,7 @@ from proxy.routing import RouteDecision
 OUTBOUND: Mapping[WireFormat, Outbound] = {
     "anthropic_messages": ANTHROPIC_MESSAGES,
     "openai_chat": OPENAI_CHAT,
+    "openai_responses": OPENAI_RESPONSES,
 }
 
 MAX_WHY = 1000

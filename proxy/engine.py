@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from providers import client
 from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.targets import Target, Timeouts
+from providers.wire.fold import fold
 from providers.wire.messages import MessagesReply
 from providers.wire.spans import MalformedJson
 from providers.wire.sse import EventTooLarge, SseDecoder
@@ -151,6 +152,9 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
     target = current.target
     _callable_target(target)
     outbound = OUTBOUND[target.preset.wire_format]
+    local = outbound.local(call.request)
+    if local is not None:
+        return fold(local)
     outgoing = outbound.request(call.request_for(target), target)
     call.repaired(target, outgoing.repaired)
     limit = target.timeouts.first_content * WHOLE_ANSWER_FACTOR
@@ -197,7 +201,13 @@ class StreamRun:
         """Call one target and forward its stream. Raises UpstreamFailure (interrupted after the commit point)."""
         target = current.target
         _callable_target(target)
-        outgoing = OUTBOUND[target.preset.wire_format].request(self._call.request_for(target), target)
+        outbound = OUTBOUND[target.preset.wire_format]
+        local = outbound.local(self._call.request)
+        if local is not None:
+            self._commit(entry, target)
+            await self._pipe.put(b"".join(map(self._call.fresh_renderer().render, local)))
+            return
+        outgoing = outbound.request(self._call.request_for(target), target)
         self._call.repaired(target, outgoing.repaired)
         timeouts = target.timeouts
         try:

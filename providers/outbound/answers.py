@@ -38,6 +38,16 @@ def answer_object(body: bytes) -> dict[str, Any]:
     return answer
 
 
+def counted_number(body: bytes, key: str) -> int | None:
+    """The number that a counter's answer holds under `key`, or None when it holds none."""
+    try:
+        counted = loads(body)
+    except MalformedJson:
+        return None
+    tokens = counted.get(key) if isinstance(counted, dict) else None
+    return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) else None
+
+
 def event_object(data: bytes) -> dict[str, Any]:
     """One stream event's data as a JSON object. Raises UpstreamFailure (garbled) with its first words."""
     try:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from providers.errors import Failure, FailureKind, UpstreamFailure, kind_of_status, plain_words
+from providers.outbound.answers import counted_number
 from providers.outbound.retry_after import retry_after_seconds
 from providers.outbound.vertex import vertex_models
 from providers.outbound.wordings import too_long_message
@@ -55,12 +56,11 @@ class AnthropicMessages:
 
     def counted(self, body: bytes) -> int | None:
         """`input_tokens` of a counter's answer."""
-        try:
-            counted = loads(body)
-        except MalformedJson:
-            return None
-        tokens = counted.get("input_tokens") if isinstance(counted, dict) else None
-        return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) else None
+        return counted_number(body, "input_tokens")
+
+    def local(self, messages: MessagesRequest) -> None:
+        """Every request is called for: only Anthropic knows how to warm its cache."""
+        return None
 
     def translator(self, messages: MessagesRequest, target: Target) -> Relay:
         """A relay that gives the stream the model name the client asked for."""

@@ -57,6 +57,10 @@ class Outbound(Protocol):
         """The number in a counter's answer, or None when it holds none."""
         ...
 
+    def local(self, messages: MessagesRequest) -> Sequence[MessagesEvent] | None:
+        """The answer, when none of this format's upstreams needs to be called for it; else None."""
+        ...
+
     def translator(self, messages: MessagesRequest, target: Target) -> Translator:
         """A fresh translator for one streamed answer to `messages`."""
         ...

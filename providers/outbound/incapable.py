@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from providers.errors import Failure, FailureKind, UpstreamFailure
+from providers.wire.spans import MalformedJson
 
 
 def cannot(what: str) -> UpstreamFailure:
@@ -12,6 +16,14 @@ def cannot(what: str) -> UpstreamFailure:
     return UpstreamFailure(Failure(FailureKind.INCAPABLE, words, 400, None, "invalid_request_error"))
 
 
-def unreadable(words: str) -> UpstreamFailure:
-    """The refusal of a body that the native path would forward unread and a translation has to understand."""
-    return UpstreamFailure(Failure(FailureKind.REJECTED, words, 400, None, "invalid_request_error"))
+@contextmanager
+def readable() -> Iterator[None]:
+    """Around a translation. The native path forwards a body unread; here it has to be understood.
+
+    What cannot be becomes an UpstreamFailure (rejected).
+    """
+    try:
+        yield
+    except (MalformedJson, RecursionError) as error:
+        words = str(error) if isinstance(error, MalformedJson) else "the request is nested too deeply"
+        raise UpstreamFailure(Failure(FailureKind.REJECTED, words, 400, None, "invalid_request_error")) from error

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from providers.outbound.base import Translator
-from providers.wire.messages import MessagesEvent, MessagesReply, Usage
+from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest, Usage
 from providers.wire.spans import dumps, loads
 from providers.wire.sse import ServerSentEvent
 from providers.wire.tokens import estimate_text
 
 
-def stop_sequences(source: dict[str, Any]) -> list[str]:
+def stop_sequences(messages: MessagesRequest) -> list[str]:
     """The stop sequences of a request that can stop anything: strings that are not blank."""
-    wanted = source.get("stop_sequences")
+    wanted = messages.value("stop_sequences")
     return [s for s in wanted if isinstance(s, str) and s.strip()] if isinstance(wanted, list) else []
 
 

@@ -78,3 +78,16 @@ def test_signatures_are_remembered_as_they_pass(live, upstream, remembered, stre
     answer = post(live, stream=stream)
     assert "sig-upstream" in answer.text
     assert remembered.maker("sig-upstream") == "one"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_for_no_tokens_calls_nobody_it_has_no_use_for(live, upstream, stream):
+    """Warming a cache is Anthropic's: a translated target answers it here, in the log as any other request."""
+    live.configure(config_of({"smart": [at(upstream, "ok", "chat", "openai-compatible")]}))
+    body = {"model": "smart", "max_tokens": 0, "messages": [ASK], "stream": stream}
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        answer = client.post(f"{live.url}/v1/messages", json=body)
+    assert answer.status_code == 200
+    assert "max_tokens" in answer.text
+    assert (live.record().outcome, len(live.record().attempts)) == ("ok", 1)
+    assert upstream.requests == []

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from providers.errors import Failure
 from providers.outbound.base import Translator
-from providers.outbound.incapable import unreadable
+from providers.outbound.incapable import readable
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import status_failure
 from providers.outbound.openai_chat.request import build_body
 from providers.outbound.openai_chat.response import read_reply
 from providers.outbound.openai_chat.stream import ChatTranslator
 from providers.outbound.stops import StopAt, cut_reply, stop_sequences
+from providers.outbound.warming import empty_answer
 from providers.targets import Target, UpstreamRequest
-from providers.wire.messages import MessagesReply, MessagesRequest
-from providers.wire.spans import MalformedJson, dumps
+from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest
+from providers.wire.spans import dumps
 
 
 class OpenAIChat:
@@ -23,12 +24,8 @@ class OpenAIChat:
 
     def request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest:
         """The request in Chat's words. Raises UpstreamFailure (rejected) for media the target cannot take."""
-        try:
+        with readable():
             body = dumps(build_body(messages, target))
-        except (MalformedJson, RecursionError) as error:
-            # The native path forwards such a body unread; here it has to be understood.
-            words = str(error) if isinstance(error, MalformedJson) else "the request is nested too deeply"
-            raise unreadable(words) from error
         return UpstreamRequest("POST", target.base_url + "/chat/completions", _headers(messages, target), body)
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
@@ -38,6 +35,10 @@ class OpenAIChat:
     def counted(self, body: bytes) -> int | None:
         """Chat has no counter."""
         return None
+
+    def local(self, messages: MessagesRequest) -> Sequence[MessagesEvent] | None:
+        """The empty answer to a request for no tokens."""
+        return empty_answer(messages)
 
     def translator(self, messages: MessagesRequest, target: Target) -> Translator:
         """A translator for one streamed answer."""
@@ -58,9 +59,7 @@ class OpenAIChat:
 
 def local_stops(messages: MessagesRequest, target: Target) -> list[str]:
     """The stop sequences to apply here: all of them, when the target does not take as many."""
-    if b"stop_sequences" not in messages.body:
-        return []
-    stops = stop_sequences(messages.parsed)
+    stops = stop_sequences(messages)
     return stops if len(stops) > target.preset.quirks.stop else []
 
 

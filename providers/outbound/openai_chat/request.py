@@ -38,7 +38,7 @@ def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
     if tools:
         body["tools"] = tools
         body |= tool_choice(source.get("tool_choice"), tools, names, quirks)
-    body |= _limits(source, target, quirks)
+    body |= _limits(messages, target)
     body |= _effort(source, quirks)
     body |= _format(source, quirks)
     if messages.stream:
@@ -48,12 +48,13 @@ def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
     return body
 
 
-def _limits(source: dict[str, Any], target: Target, quirks: Quirks) -> dict[str, Any]:
+def _limits(messages: MessagesRequest, target: Target) -> dict[str, Any]:
+    source, quirks = messages.parsed, target.preset.quirks
     found: dict[str, Any] = {}
     limit = source.get("max_tokens")
     if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
         found[quirks.max_tokens_key] = min(limit, target.max_output_tokens or limit)
-    stops = stop_sequences(source)
+    stops = stop_sequences(messages)
     if stops and quirks.stop:
         found["stop"] = stops[: quirks.stop]  # those that do not fit are applied to the answer
     if quirks.sampling:

@@ -3,7 +3,7 @@
 import pytest
 
 from providers.outbound.openai_responses.items import Item, Items
-from tests.providers.outbound.responses_cast import added, completed, done, message, replay, sse
+from tests.providers.outbound.responses_replay import added, completed, done, message, replay, sse
 
 
 @pytest.mark.parametrize("repeated", [True, False])

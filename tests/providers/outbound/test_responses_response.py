@@ -10,7 +10,16 @@ from providers.errors import FailureKind, UpstreamFailure
 from providers.outbound.openai_responses.response import read_reply
 from tests.cast import request
 from tests.providers.outbound.odd_bodies import json_values
-from tests.providers.outbound.responses_cast import OMITTED, RECORDINGS, SHOWN, TARGET, message, recording, replay, told
+from tests.providers.outbound.responses_replay import (
+    OMITTED,
+    RECORDINGS,
+    SHOWN,
+    TARGET,
+    message,
+    recording,
+    replay,
+    told,
+)
 
 USAGE = {"input_tokens": 20, "output_tokens": 7, "input_tokens_details": {"cached_tokens": 8}}
 READ = {"type": "function_call", "id": "fc_1", "call_id": "call_a", "name": "Read", "arguments": '{"a":1}'}

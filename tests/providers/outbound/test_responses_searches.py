@@ -5,7 +5,7 @@ import json
 import pytest
 
 from providers.wire import signatures
-from tests.providers.outbound.responses_cast import completed, done, message, recording, replay, sse
+from tests.providers.outbound.responses_replay import completed, done, message, recording, replay, sse
 
 
 @pytest.mark.parametrize("name", ["web_search_citations", "web_search_sources"])

@@ -14,7 +14,7 @@ from providers.wire import signatures
 from providers.wire.sse import ServerSentEvent, SseDecoder
 from tests.cast import request
 from tests.providers.outbound.odd_bodies import json_values
-from tests.providers.outbound.responses_cast import (
+from tests.providers.outbound.responses_replay import (
     OMITTED,
     RECORDINGS,
     SHOWN,

@@ -105,8 +105,8 @@ def test_a_whole_reply_is_cut_as_well():
 
 def test_only_strings_that_show_can_stop():
     """What is no list of strings stops nothing, nor do blanks."""
-    assert stop_sequences({"stop_sequences": ["a", " ", "", 5, None, "b"]}) == ["a", "b"]
-    assert stop_sequences({"stop_sequences": "a"}) == stop_sequences({}) == []
+    assert stop_sequences(request({"stop_sequences": ["a", " ", "", 5, None, "b"]})) == ["a", "b"]
+    assert stop_sequences(request({"stop_sequences": "a"})) == stop_sequences(request()) == []
 
 
 @pytest.mark.parametrize(("preset", "asked", "here"), [
