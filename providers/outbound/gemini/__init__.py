@@ -1,0 +1,1 @@
+"""Gemini as an outbound format: request, response, stream, errors and counting, each a module."""
