@@ -78,7 +78,7 @@ class GeminiTranslator:
         self._searches.note(candidate.get("groundingMetadata"))
         self._note_finish(candidate)
         if self._finish is not None and self._last != "text":
-            events += self._tell_searches()  # all is known and no text stands before it yet
+            events += self._tell_searches()  # told in time: no text stands open before it
         for part in parts_of(candidate):
             events += self._part(part)
         return events

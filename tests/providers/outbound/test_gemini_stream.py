@@ -378,7 +378,7 @@ chunks = chunks | candidates.map(lambda one: {"candidates": [one]}) | chunks.map
 
 
 @given(st.lists(chunks, max_size=6), st.booleans(), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_chunks_make_an_illegal_stream(some, asks, done):
     """Whatever chunks arrive, the events are legal and the only exception is a failure of the upstream."""
     last = [candidate(finish="STOP")] if done else []
