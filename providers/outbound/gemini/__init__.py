@@ -1,1 +1,1 @@
-"""Gemini as an outbound format: request, response, stream, errors and counting, each a module."""
+"""Google's GenerateContent as an outbound format, at three addresses: AI Studio, Vertex AI and Code Assist."""
