@@ -1,0 +1,119 @@
+"""Where GenerateContent is spoken, and in what wrapping: AI Studio, Vertex AI and Code Assist.
+
+Source: the REST references of the Gemini API and of Vertex AI; for Code Assist, Google's own open command-line client.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any, Literal
+from urllib.parse import quote
+from uuid import UUID
+
+from providers.errors import Failure, FailureKind, UpstreamFailure
+from providers.targets import Target, UpstreamRequest
+from providers.wire.messages import MessagesRequest
+from providers.wire.spans import dumps
+
+Verb = Literal["generate", "stream", "count"]
+
+_METHODS: dict[Verb, str] = {
+    "generate": ":generateContent",
+    "stream": ":streamGenerateContent?alt=sse",  # without it the stream is one JSON array
+    "count": ":countTokens",
+}
+_COUNTED = ("contents", "systemInstruction", "tools")
+_VERSION = re.compile(r"/v\d\w*$")
+_LOCATION = re.compile(r"[a-z][a-z0-9-]*")
+_MULTI_REGIONS = ("us", "eu")
+
+
+def call(messages: MessagesRequest, target: Target, body: dict[str, Any], verb: Verb) -> UpstreamRequest:
+    """The HTTP call that sends a GenerateContent `body` to the target.
+
+    Raises UpstreamFailure (incapable) when the provider lacks a setting that its address needs.
+    """
+    if verb == "count":
+        body = {key: body[key] for key in _COUNTED if key in body}
+    if target.preset.addressing == "code_assist":
+        url, sent = _versioned(target.base_url, "v1internal"), _code_assist(messages, target, body, verb)
+    elif target.preset.addressing == "vertex":
+        # The counter takes the same members, unwrapped.
+        url, sent = _vertex_model(target), body
+    else:
+        url, sent = f"{_versioned(target.base_url, 'v1beta')}/models/{_in_path(_model(target))}", body
+        if verb == "count":
+            sent = {"generateContentRequest": {"model": f"models/{_model(target)}", **body}}
+    return UpstreamRequest("POST", url + _METHODS[verb], _headers(target, verb), dumps(sent))
+
+
+def _versioned(base_url: str, version: str) -> str:
+    """An address that ends in a version: the one it has, else the given one."""
+    return base_url if _VERSION.search(base_url) else f"{base_url}/{version}"
+
+
+def _model(target: Target) -> str:
+    return target.actual_model.removeprefix("models/")
+
+
+def _in_path(name: str) -> str:
+    return quote(name, safe="", errors="replace")
+
+
+def _vertex_model(target: Target) -> str:
+    for setting in ("project", "location"):
+        if not getattr(target, setting):
+            raise _unset(f"set “{setting}” on the provider {target.provider}: its address cannot be built without")
+    if not _LOCATION.fullmatch(target.location):
+        raise _unset(f"“location” of the provider {target.provider} must be a name such as global or europe-west4")
+    host = _vertex_host(target.location) if target.base_url in ("", target.preset.base_url) else target.base_url
+    place = f"projects/{_in_path(target.project)}/locations/{target.location}"
+    return f"{_versioned(host, 'v1beta1')}/{place}/publishers/google/models/{_in_path(_model(target))}"
+
+
+def _vertex_host(location: str) -> str:
+    if location == "global":
+        return "https://aiplatform.googleapis.com"
+    if location in _MULTI_REGIONS:
+        return f"https://aiplatform.{location}.rep.googleapis.com"
+    return f"https://{location}-aiplatform.googleapis.com"
+
+
+def _unset(words: str) -> UpstreamFailure:
+    return UpstreamFailure(Failure(FailureKind.INCAPABLE, words, 400, None, "invalid_request_error"))
+
+
+def _code_assist(messages: MessagesRequest, target: Target, body: dict[str, Any], verb: Verb) -> dict[str, Any]:
+    if verb == "count":
+        return {"request": {"model": f"models/{_model(target)}", "contents": body.get("contents", [])}}
+    project = {"project": target.project} if target.project else {}
+    return {
+        "model": _model(target),
+        **project,
+        "user_prompt_id": _opaque(messages.body),
+        "request": {**body, "session_id": _opaque(_conversation(messages))},
+    }
+
+
+def _conversation(messages: MessagesRequest) -> bytes:
+    """What stays the same over all requests of a conversation: the client's word for it, else its first turn."""
+    metadata = messages.parsed.get("metadata")
+    user = metadata.get("user_id") if isinstance(metadata, dict) else None
+    turns = messages.parsed.get("messages")
+    return dumps(user if isinstance(user, str) and user else turns[:1] if isinstance(turns, list) else None)
+
+
+def _opaque(seed: bytes) -> str:
+    """An id that is the same for the same seed and tells nothing of it."""
+    return str(UUID(bytes=hashlib.sha256(seed).digest()[:16], version=5))
+
+
+def _headers(target: Target, verb: Verb) -> dict[str, str]:
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if verb == "stream" else "application/json",
+        "accept-encoding": "identity",
+        "user-agent": "ccm",
+    }
+    return headers | target.own_headers()
