@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from providers.errors import Failure
 from providers.outbound.anthropic_messages import ANTHROPIC_MESSAGES
 from providers.outbound.base import Outbound
+from providers.outbound.gemini import GEMINI
 from providers.outbound.openai_chat import OPENAI_CHAT
 from providers.outbound.openai_responses import OPENAI_RESPONSES
 from providers.presets import WireFormat
@@ -29,6 +30,7 @@ OUTBOUND: Mapping[WireFormat, Outbound] = {
     "anthropic_messages": ANTHROPIC_MESSAGES,
     "openai_chat": OPENAI_CHAT,
     "openai_responses": OPENAI_RESPONSES,
+    "gemini": GEMINI,
 }
 
 MAX_WHY = 1000

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
+
+from providers.wire.signatures import tag
 
 
 class Searches:
     """What an answer was grounded on, as far as its chunks have told."""
 
-    def __init__(self) -> None:
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
         self._queries: dict[str, None] = {}
         self._pages: dict[str, str] = {}
 
@@ -39,11 +41,10 @@ class Searches:
         tool_id = f"srvtoolu_{own_id.removeprefix('msg_')}"
         query = ", ".join(self._queries)
         call = {"type": "server_tool_use", "id": tool_id, "name": "web_search", "input": {"query": query}}
-        results = [_result(url, title) for url, title in self._pages.items()]
+        results = [self._result(url, title) for url, title in self._pages.items()]
         return [call, {"type": "web_search_tool_result", "tool_use_id": tool_id, "content": results}]
 
-
-def _result(url: str, title: str) -> dict[str, Any]:
-    # A client hands the content back unread, but an empty one it refuses.
-    opaque = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()
-    return {"type": "web_search_result", "url": url, "title": title, "encrypted_content": opaque, "page_age": None}
+    def _result(self, url: str, title: str) -> dict[str, Any]:
+        # A client hands the content back unread, but an empty one it refuses.
+        opaque = tag(self._origin, {"url": url})
+        return {"type": "web_search_result", "url": url, "title": title, "encrypted_content": opaque, "page_age": None}

@@ -15,6 +15,7 @@ from providers.outbound.gemini.schema import json_parameters, json_schema, messa
 from providers.outbound.gemini.thinking import is_third, thinking_config
 from providers.outbound.names import LEADING_LETTER, NameMap
 from providers.outbound.prompt import system_text
+from providers.outbound.stops import stop_sequences
 from providers.outbound.toolset import Tool, toolset
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
@@ -50,7 +51,7 @@ def build_body(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any
         body |= _tool_config(source.get("tool_choice"), functions, names)
     elif searches:
         body["tools"] = [{"googleSearch": {}}]
-    config, left_out = _generation_config(source, target, bool(functions or searches))
+    config, left_out = _generation_config(messages, target, bool(functions or searches))
     if config:
         body["generationConfig"] = config
     if any(tool.get("allowed_domains") or tool.get("blocked_domains") for tool in searches):
@@ -89,7 +90,8 @@ def _tool_config(choice: Any, functions: list[dict[str, Any]], names: NameMap) -
     return {"toolConfig": {"functionCallingConfig": calling}} if calling else {}
 
 
-def _generation_config(source: dict[str, Any], target: Target, tools: bool) -> tuple[dict[str, Any], list[str]]:
+def _generation_config(messages: MessagesRequest, target: Target, tools: bool) -> tuple[dict[str, Any], list[str]]:
+    source = messages.parsed
     config: dict[str, Any] = {}
     left_out: list[str] = []
     limit: Any = source.get("max_tokens")
@@ -100,12 +102,9 @@ def _generation_config(source: dict[str, Any], target: Target, tools: bool) -> t
             config[theirs] = source[key]
     if _is_int(source.get("top_k")):
         config["topK"] = source["top_k"]
-    wanted = source.get("stop_sequences")
-    stops = [s for s in wanted if isinstance(s, str) and s.strip()] if isinstance(wanted, list) else []
+    stops = stop_sequences(messages)
     if stops:
-        config["stopSequences"] = stops[:MAX_STOPS]
-    if len(stops) > MAX_STOPS:
-        left_out.append(f"stop sequences after the {MAX_STOPS}th dropped")
+        config["stopSequences"] = stops[:MAX_STOPS]  # those that do not fit are applied to the answer
     output_format = _format(source)
     if output_format and tools and not is_third(target.actual_model):
         # Earlier models refuse a response format beside tools.

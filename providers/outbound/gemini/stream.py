@@ -47,7 +47,7 @@ class GeminiTranslator:
         self._tool_ids: set[str] = set()
         self._finish: str | None = None
         self._usage: Usage | None = None
-        self._searches = Searches()
+        self._searches = Searches(target.origin)
         self._searches_told = False
         self._output: list[str] = []
         """All that the model wrote, for an estimate."""

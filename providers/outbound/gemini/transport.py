@@ -6,12 +6,11 @@ Source: the REST references of the Gemini API and of Vertex AI; for Code Assist,
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
-from providers.errors import Failure, FailureKind, UpstreamFailure
+from providers.outbound.vertex import versioned, vertex_models
 from providers.targets import Target, UpstreamRequest
 from providers.wire.messages import MessagesRequest
 from providers.wire.spans import dumps
@@ -24,9 +23,6 @@ _METHODS: dict[Verb, str] = {
     "count": ":countTokens",
 }
 _COUNTED = ("contents", "systemInstruction", "tools")
-_VERSION = re.compile(r"/v\d\w*$")
-_LOCATION = re.compile(r"[a-z][a-z0-9-]*")
-_MULTI_REGIONS = ("us", "eu")
 
 
 def call(messages: MessagesRequest, target: Target, body: dict[str, Any], verb: Verb) -> UpstreamRequest:
@@ -37,20 +33,16 @@ def call(messages: MessagesRequest, target: Target, body: dict[str, Any], verb: 
     if verb == "count":
         body = {key: body[key] for key in _COUNTED if key in body}
     if target.preset.addressing == "code_assist":
-        url, sent = _versioned(target.base_url, "v1internal"), _code_assist(messages, target, body, verb)
+        url, sent = versioned(target.base_url, "v1internal"), _code_assist(messages, target, body, verb)
     elif target.preset.addressing == "vertex":
         # The counter takes the same members, unwrapped.
-        url, sent = _vertex_model(target), body
+        where = vertex_models(target, "google", "v1beta1")
+        url, sent = f"{where}/{_in_path(_model(target))}", body
     else:
-        url, sent = f"{_versioned(target.base_url, 'v1beta')}/models/{_in_path(_model(target))}", body
+        url, sent = f"{versioned(target.base_url, 'v1beta')}/models/{_in_path(_model(target))}", body
         if verb == "count":
             sent = {"generateContentRequest": {"model": f"models/{_model(target)}", **body}}
     return UpstreamRequest("POST", url + _METHODS[verb], _headers(target, verb), dumps(sent))
-
-
-def _versioned(base_url: str, version: str) -> str:
-    """An address that ends in a version: the one it has, else the given one."""
-    return base_url if _VERSION.search(base_url) else f"{base_url}/{version}"
 
 
 def _model(target: Target) -> str:
@@ -59,29 +51,6 @@ def _model(target: Target) -> str:
 
 def _in_path(name: str) -> str:
     return quote(name, safe="", errors="replace")
-
-
-def _vertex_model(target: Target) -> str:
-    for setting in ("project", "location"):
-        if not getattr(target, setting):
-            raise _unset(f"set “{setting}” on the provider {target.provider}: its address cannot be built without")
-    if not _LOCATION.fullmatch(target.location):
-        raise _unset(f"“location” of the provider {target.provider} must be a name such as global or europe-west4")
-    host = _vertex_host(target.location) if target.base_url in ("", target.preset.base_url) else target.base_url
-    place = f"projects/{_in_path(target.project)}/locations/{target.location}"
-    return f"{_versioned(host, 'v1beta1')}/{place}/publishers/google/models/{_in_path(_model(target))}"
-
-
-def _vertex_host(location: str) -> str:
-    if location == "global":
-        return "https://aiplatform.googleapis.com"
-    if location in _MULTI_REGIONS:
-        return f"https://aiplatform.{location}.rep.googleapis.com"
-    return f"https://{location}-aiplatform.googleapis.com"
-
-
-def _unset(words: str) -> UpstreamFailure:
-    return UpstreamFailure(Failure(FailureKind.INCAPABLE, words, 400, None, "invalid_request_error"))
 
 
 def _code_assist(messages: MessagesRequest, target: Target, body: dict[str, Any], verb: Verb) -> dict[str, Any]:

@@ -147,10 +147,10 @@ def test_the_key_goes_in_the_header_the_vendor_wants():
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"project": ""}, "set “project” on the provider main"),
-        ({"location": ""}, "set “location” on the provider main"),
-        ({"location": "evil.example/x"}, "“location” of the provider main must be a name such as"),
-        ({"location": "global\n"}, "“location” of the provider main must be a name such as"),
+        ({"project": ""}, "set the project ID of the provider main"),
+        ({"location": ""}, "set the location of the provider main"),
+        ({"location": "evil.example/x"}, "the location of the provider main must be a name such as"),
+        ({"location": "global\n"}, "the location of the provider main must be a name such as"),
     ],
 )
 def test_a_missing_setting_is_named(fields, words):
