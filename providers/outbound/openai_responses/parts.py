@@ -73,7 +73,7 @@ def _image(source: Any, quirks: Quirks) -> dict[str, Any]:
 def _document(block: dict[str, Any], quirks: Quirks, notes: list[str]) -> Blocks:
     source = block.get("source")
     source = source if isinstance(source, dict) else {}
-    if source.get("type") == "content" and not isinstance(source.get("content"), str):
+    if source.get("type") == "content":
         inner = blocks_of(source.get("content"))
         return [part for nested in inner for part in input_parts(nested, quirks, notes)]
     text = document_text(block)

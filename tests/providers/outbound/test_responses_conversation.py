@@ -220,11 +220,12 @@ def test_user_content_goes_as_parts():
     """Texts, images and documents keep their order and their own parts."""
     plain = {"type": "document", "title": "t", "source": {"type": "text", "data": "d"}}
     mixed = {"type": "document", "source": {"type": "content", "content": [text("x"), IMAGE]}}
+    bare = {"type": "document", "source": {"type": "content", "content": "y"}}
     link = {"type": "image", "source": {"type": "url", "url": "http://x/i"}}
     paper = {"type": "document", "source": {"type": "url", "url": "http://x/p"}}
     found = {"type": "search_result", "title": "T", "source": "S", "content": [text("b")]}
-    assert items(user(text("a"), text("b"), IMAGE, PDF, plain, mixed, link, paper, found)) == [
-        said("a", "b", PICTURE, FILE, "[t]\nd", "x", PICTURE,
+    assert items(user(text("a"), text("b"), IMAGE, PDF, plain, mixed, bare, link, paper, found)) == [
+        said("a", "b", PICTURE, FILE, "[t]\nd", "x", PICTURE, "y",
              {"type": "input_image", "image_url": "http://x/i", "detail": "auto"},
              {"type": "input_file", "file_url": "http://x/p"}, "T (S)\nb")
     ]  # fmt: skip
@@ -266,6 +267,9 @@ def test_a_system_turn_is_a_developers_message_in_its_place():
         made = items(user(text("a")), inline, user(text("b")), preset=preset)
         assert made == [said("a"), said("be brief\n\nnow", role="developer"), said("b")]
     assert items(user(text("a")), {"role": "system", "output_config": {"effort": "low"}}) == [said("a")]
+    early = items(CALLS, inline, user(text("x")))
+    assert [item["type"] for item in early[2:4]] == ["function_call_output"] * 2
+    assert early[4:] == [said("be brief\n\nnow", role="developer"), said("x")]
 
 
 CONVERSATION = [

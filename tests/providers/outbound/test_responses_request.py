@@ -180,6 +180,7 @@ def test_a_forced_search():
     forced = {"tools": [SEARCH], "tool_choice": {"type": "tool", "name": "web_search"}}
     assert sent(forced)["tool_choice"] == "required"
     assert "tool_choice" not in sent({**forced, "tools": [READ, SEARCH]})
+    assert "tool_choice" not in sent({**forced, "tool_choice": {"type": "tool", "name": "other"}})
     one_by_one = {"tools": [READ], "tool_choice": {"type": "any", "disable_parallel_tool_use": True}}
     assert "parallel_tool_calls" not in sent(one_by_one, with_quirks(parallel_tool_calls=False))
 
