@@ -5,7 +5,7 @@ A vendor is a row. To add one, add a row; nothing else in the tree knows vendors
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 WireFormat = Literal["anthropic_messages", "openai_chat", "openai_responses", "gemini"]
@@ -25,7 +25,8 @@ class Quirks:
     back OpenRouter's list of that name, unchanged. `stop`: how many stop sequences it takes
     (0: none). `sampling`: takes temperature and top_p. `reasoning_effort`,
     `parallel_tool_calls`, `top_k`, `json_schema`, `images`, `pdf`: takes that parameter or
-    block. `counts_tokens`: has `/v1/messages/count_tokens`. `phase`: wants assistant messages
+    block. `counts_tokens`: has its format's token counter. `short_ids`: takes only tool ids
+    of nine letters and digits. `phase`: wants assistant messages
     told apart as commentary and final answer. `efforts`: the reasoning efforts its models
     take; empty when they do not reason.
     """
@@ -44,6 +45,7 @@ class Quirks:
     images: bool = True
     pdf: bool = False
     counts_tokens: bool = False
+    short_ids: bool = False
     phase: bool = False
     efforts: tuple[str, ...] = ("low", "medium", "high")
 
@@ -64,73 +66,146 @@ class Preset:
     suggested_model: str = ""
     """A model name to show as an example in forms."""
     group: str = "Hosted"
+    elsewhere: str = ""
+    """The preset that is meant when a file names this one together with another address."""
+    needs_key: bool = True
+    """False for servers that usually run without any key."""
+    first_content_s: float | None = None
+    """Seconds to wait for the first content, where the vendor needs longer than others."""
     addressing: Addressing = ""
     """Where the model and project go, when not where the wire format's own API puts them."""
 
 
 ECHO_URL = "echo://local"
 
-_CHAT = Quirks()
 _OPENAI = Quirks(
     max_tokens_key="max_completion_tokens", inline_system="developer", reasoning_effort=True, pdf=True, stop=0,
-    sampling=False,
+    sampling=False, counts_tokens=True, efforts=("low", "medium", "high"),
 )  # fmt: skip
+_NATIVE = Quirks()
+_THINKS = Quirks(reasoning_replay=True, images=False)
+_LOCAL = Quirks(top_k=True)
+_GOOGLE = Quirks(pdf=True, counts_tokens=True, top_k=True)
+_SLOW_START_S = 600.0
+"""A model on one's own machine may read a long prompt for minutes before its first word."""
 
 _ROWS = (
     Preset(
         "anthropic", "Anthropic", "anthropic_messages", "https://api.anthropic.com", "x-api-key",
         "ANTHROPIC_API_KEY", quirks=Quirks(counts_tokens=True), suggested_model="claude-sonnet-5-5",
+        elsewhere="anthropic-compatible",
+    ),
+    Preset(
+        "openai", "OpenAI", "openai_responses", "https://api.openai.com/v1", "bearer",
+        "OPENAI_API_KEY", quirks=_OPENAI, suggested_model="gpt-5.2", elsewhere="openai-compatible",
+    ),
+    Preset(
+        "openai-chat", "OpenAI (Chat Completions)", "openai_chat", "https://api.openai.com/v1", "bearer",
+        quirks=replace(_OPENAI, counts_tokens=False), suggested_model="gpt-4.1",
+    ),
+    Preset(
+        "gemini", "Google Gemini (AI Studio)", "gemini", "https://generativelanguage.googleapis.com",
+        "x-goog-api-key", "GEMINI_API_KEY", quirks=_GOOGLE, suggested_model="gemini-3-pro-preview",
+    ),
+    Preset(
+        "vertex-ai", "Google Vertex AI (Gemini)", "gemini", "https://aiplatform.googleapis.com", "bearer",
+        quirks=_GOOGLE, suggested_model="gemini-3-pro-preview", addressing="vertex",
+    ),
+    Preset(
+        "vertex-claude", "Google Vertex AI (Claude)", "anthropic_messages", "https://aiplatform.googleapis.com",
+        "bearer", quirks=Quirks(counts_tokens=True), suggested_model="claude-sonnet-4-5@20250929", addressing="vertex",
+    ),
+    Preset(
+        "azure-openai", "Azure OpenAI", "openai_responses", "", "api-key", "AZURE_OPENAI_API_KEY",
+        quirks=replace(_OPENAI, counts_tokens=False), suggested_model="gpt-5.2",
     ),
     Preset(
         "z.ai", "Z.ai (GLM)", "anthropic_messages", "https://api.z.ai/api/anthropic", "x-api-key",
-        "ZAI_API_KEY", suggested_model="glm-4.6",
+        "ZAI_API_KEY", quirks=_NATIVE, suggested_model="glm-4.6",
     ),
     Preset(
         "minimax", "MiniMax", "anthropic_messages", "https://api.minimax.io/anthropic", "x-api-key",
-        "MINIMAX_API_KEY", suggested_model="MiniMax-M2",
+        "MINIMAX_API_KEY", quirks=_NATIVE, suggested_model="MiniMax-M2",
     ),
     Preset("zenmux", "ZenMux", "anthropic_messages", "https://zenmux.ai/api/anthropic", "x-api-key", "ZENMUX_API_KEY"),
     Preset(
         "kimi-coding", "Kimi for Coding", "anthropic_messages", "https://api.kimi.com/coding", "x-api-key",
-        "KIMI_API_KEY", suggested_model="kimi-for-coding",
-    ),
-    Preset(
-        "openai", "OpenAI", "openai_chat", "https://api.openai.com/v1", "bearer",
-        "OPENAI_API_KEY", quirks=_OPENAI, suggested_model="gpt-5.2",
+        "KIMI_API_KEY", quirks=_NATIVE, suggested_model="kimi-for-coding",
     ),
     Preset(
         "openrouter", "OpenRouter", "openai_chat", "https://openrouter.ai/api/v1", "bearer",
-        "OPENROUTER_API_KEY", quirks=Quirks(pdf=True, reasoning_details=True), suggested_model="z-ai/glm-4.6",
+        "OPENROUTER_API_KEY", quirks=Quirks(pdf=True, reasoning_details=True, reasoning_effort=True),
+        suggested_model="z-ai/glm-4.6",
     ),
-    Preset("groq", "Groq", "openai_chat", "https://api.groq.com/openai/v1", "bearer", "GROQ_API_KEY", quirks=_CHAT),
+    Preset(
+        "deepseek", "DeepSeek", "openai_chat", "https://api.deepseek.com/v1", "bearer", "DEEPSEEK_API_KEY",
+        quirks=replace(_THINKS, json_schema=False, parallel_tool_calls=False), suggested_model="deepseek-chat",
+    ),
+    Preset(
+        "moonshot", "Moonshot AI", "openai_chat", "https://api.moonshot.cn/v1", "bearer",
+        "MOONSHOT_API_KEY", quirks=Quirks(reasoning_replay=True), suggested_model="kimi-k2-thinking",
+    ),
+    Preset(
+        "qwen", "Qwen (DashScope)", "openai_chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "bearer",
+        "DASHSCOPE_API_KEY", quirks=Quirks(top_k=True), suggested_model="qwen3-coder-plus",
+    ),
+    Preset(
+        "xai", "xAI", "openai_chat", "https://api.x.ai/v1", "bearer", "XAI_API_KEY",
+        quirks=Quirks(stop=0), suggested_model="grok-4",
+    ),
+    Preset(
+        "mistral", "Mistral AI", "openai_chat", "https://api.mistral.ai/v1", "bearer", "MISTRAL_API_KEY",
+        quirks=Quirks(stream_usage=False, short_ids=True), suggested_model="devstral-medium-latest",
+    ),
+    Preset("groq", "Groq", "openai_chat", "https://api.groq.com/openai/v1", "bearer", "GROQ_API_KEY"),
     Preset("together", "Together AI", "openai_chat", "https://api.together.xyz/v1", "bearer", "TOGETHER_API_KEY"),
     Preset(
         "fireworks", "Fireworks AI", "openai_chat", "https://api.fireworks.ai/inference/v1", "bearer",
-        "FIREWORKS_API_KEY",
+        "FIREWORKS_API_KEY", quirks=Quirks(top_k=True),
     ),
     Preset(
         "deepinfra", "DeepInfra", "openai_chat", "https://api.deepinfra.com/v1/openai", "bearer",
         "DEEPINFRA_API_KEY",
     ),
     Preset("cerebras", "Cerebras", "openai_chat", "https://api.cerebras.ai/v1", "bearer", "CEREBRAS_API_KEY"),
-    Preset(
-        "moonshot", "Moonshot AI", "openai_chat", "https://api.moonshot.cn/v1", "bearer",
-        "MOONSHOT_API_KEY", quirks=Quirks(reasoning_replay=True), suggested_model="kimi-k2-thinking",
-    ),
     Preset("nebius", "Nebius", "openai_chat", "https://api.studio.nebius.ai/v1", "bearer", "NEBIUS_API_KEY"),
     Preset("novita", "Novita AI", "openai_chat", "https://api.novita.ai/v3/openai", "bearer", "NOVITA_API_KEY"),
     Preset("baseten", "Baseten", "openai_chat", "https://inference.baseten.co/v1", "bearer", "BASETEN_API_KEY"),
     Preset(
+        "siliconflow", "SiliconFlow", "openai_chat", "https://api.siliconflow.com/v1", "bearer",
+        "SILICONFLOW_API_KEY", quirks=Quirks(top_k=True),
+    ),
+    Preset(
+        "github-models", "GitHub Models", "openai_chat", "https://models.github.ai/inference", "bearer",
+        headers=(("x-github-api-version", "2022-11-28"),), suggested_model="openai/gpt-4.1",
+    ),
+    Preset(
+        "ollama", "Ollama", "openai_chat", "http://127.0.0.1:11434/v1", "bearer", quirks=Quirks(),
+        group="On your machine", needs_key=False, first_content_s=_SLOW_START_S,
+    ),
+    Preset(
+        "lm-studio", "LM Studio", "openai_chat", "http://127.0.0.1:1234/v1", "bearer", quirks=_LOCAL,
+        group="On your machine", needs_key=False, first_content_s=_SLOW_START_S,
+    ),
+    Preset(
+        "vllm", "vLLM", "openai_chat", "http://127.0.0.1:8000/v1", "bearer", quirks=_LOCAL,
+        group="On your machine", needs_key=False, first_content_s=_SLOW_START_S,
+    ),
+    Preset(
+        "llama.cpp", "llama.cpp server", "openai_chat", "http://127.0.0.1:8080/v1", "bearer", quirks=_LOCAL,
+        group="On your machine", needs_key=False, first_content_s=_SLOW_START_S,
+    ),
+    Preset(
         "anthropic-compatible", "Any Anthropic-compatible server", "anthropic_messages", "", "x-api-key",
-        group="Bring your own",
+        group="Bring your own", needs_key=False,
     ),
     Preset(
         "openai-compatible", "Any OpenAI-compatible server", "openai_chat", "", "bearer",
-        group="Bring your own",
+        group="Bring your own", needs_key=False,
     ),
     Preset(
         "echo", "Echo (answers locally, no account)", "anthropic_messages", ECHO_URL, "none",
-        quirks=Quirks(counts_tokens=True), suggested_model="echo", group="Built in",
+        quirks=Quirks(counts_tokens=True), suggested_model="echo", group="Built in", needs_key=False,
     ),
 )  # fmt: skip
 

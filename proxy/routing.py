@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from providers.errors import plain_words
+from providers.model_facts import for_model
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
 from providers.wire.spans import MalformedJson, Span, item_spans, loads, scan_object
@@ -238,7 +239,7 @@ class _Router:
     def _named_target(self, name: str) -> Target | None:
         wanted, _, actual = (part.strip() for part in name.partition(","))
         provider = self._provider(wanted)
-        return replace(provider.template, actual_model=actual) if provider and actual else None
+        return for_model(provider.template, actual) if provider and actual else None
 
     def _provider(self, name: str) -> ProviderConfig | None:
         exact = self._config.providers.get(name)
@@ -249,12 +250,12 @@ class _Router:
 
     def _offered(self, name: str) -> tuple[Target, ...]:
         rows = self._config.providers.values()
-        exact = tuple(replace(row.template, actual_model=name) for row in rows if name in row.models_offered)
+        exact = tuple(for_model(row.template, name) for row in rows if name in row.models_offered)
         if exact:
             return exact
         folded = name.casefold()
         return tuple(
-            replace(row.template, actual_model=offered)
+            for_model(row.template, offered)
             for row in rows
             for offered in sorted(row.models_offered)
             if offered.casefold() == folded

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from django.db import connection, transaction
 
+from providers.model_facts import for_model
 from providers.models import Credential, Provider
 from providers.presets import Preset
 from providers.targets import Secret, Target, Timeouts
@@ -36,6 +37,7 @@ log = logging.getLogger("proxy.snapshot")
 
 REFRESH_S = 1.0
 DRILL_HEADER = "x-ccm-drill"
+_SIGN_IN_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 
 _lock = threading.Lock()
 _current: ConfigSnapshot | None = None
@@ -141,6 +143,8 @@ def _providers(timeouts: Timeouts) -> dict[str, ProviderConfig]:
 def _template(row: Provider, preset: Preset, timeouts: Timeouts) -> Target:
     credential = next((c for c in row.credentials.all() if c.enabled), None)
     secret, problem = _reveal(credential)
+    if not secret and not problem and preset.needs_key and not _signs_in_by_header(row.headers):
+        problem = "no API key is set; add one to the provider"
     return Target(
         provider=row.name,
         preset=preset,
@@ -154,6 +158,10 @@ def _template(row: Provider, preset: Preset, timeouts: Timeouts) -> Target:
         location=row.location,
         problem=problem,
     )
+
+
+def _signs_in_by_header(headers: Mapping[str, str]) -> bool:
+    return any(name.lower() in _SIGN_IN_HEADERS for name in headers)
 
 
 def _reveal(credential: Credential | None) -> tuple[Secret, str]:
@@ -174,13 +182,8 @@ def _models(providers: dict[str, ProviderConfig]) -> Iterable[ModelConfig]:
 
 def _target(mapping: ModelMapping, provider: ProviderConfig) -> Target:
     drill = ((DRILL_HEADER, mapping.drill),) if mapping.drill else ()
-    return replace(
-        provider.template,
-        actual_model=mapping.actual_model,
-        context_window=mapping.context_window,
-        max_output_tokens=mapping.max_output_tokens,
-        extra_headers=provider.template.extra_headers + drill,
-    )
+    template = replace(provider.template, extra_headers=provider.template.extra_headers + drill)
+    return for_model(template, mapping.actual_model, mapping.context_window, mapping.max_output_tokens)
 
 
 def _router(settings: RouterSettings) -> RouterConfig:

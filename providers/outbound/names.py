@@ -14,6 +14,7 @@ MAX_ID = 64
 _LEGAL = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 LEADING_LETTER = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}")
 """The rule of formats whose names may not begin with a digit or a dash."""
+_SHORT = re.compile(r"[a-zA-Z0-9]{9}")
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -57,6 +58,13 @@ def legal_id(tool_id: str) -> str:
     if _LEGAL.fullmatch(tool_id):
         return tool_id
     return "call_" + hashlib.sha256(tool_id.encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def short_id(tool_id: str) -> str:
+    """A tool id of nine letters and digits, for servers that take no other."""
+    if _SHORT.fullmatch(tool_id):
+        return tool_id
+    return hashlib.sha256(tool_id.encode("utf-8", "replace")).hexdigest()[:9]
 
 
 def _hashed(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import AoT, Table
 
+from providers.presets import PRESETS
 from proxy.configfile.expansion import escape
 from proxy.configfile.values import (
     FIRST_LABEL,
@@ -111,6 +112,8 @@ def _provider(value: ProviderValues, state: State, secrets: _Secrets) -> Table:
         table.add("api_key", secrets.written(own.pop(0).secret, value.name, "api_key"))
     if value.base_url:
         table.add("base_url", escape(value.base_url))
+        if value.preset in PRESETS and PRESETS[value.preset].elsewhere:
+            table.add("keep_type", True)
     table.add("models", list(value.models_offered))
     table.add("enabled", value.enabled)
     for key in ("project_id", "location"):

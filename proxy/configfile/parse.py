@@ -159,9 +159,12 @@ def _read_provider(table: Table, reader: _Reader) -> None:
         reader.findings.note(
             table.place, "signing in with OAuth is not available yet: the provider is imported disabled", "auth_type"
         )
+    keep_type = table.flag("keep_type", False)
+    if preset and preset.elsewhere and not keep_type and base_url.rstrip("/") not in ("", preset.base_url):
+        preset = PRESETS[preset.elsewhere]
     value = ProviderValues(
         name=name,
-        preset=kind,
+        preset=preset.name if preset else kind,
         base_url=plain_base_url(base_url, preset.base_url if preset else ""),
         enabled=enabled and not by_oauth,
         headers=tuple(sorted(headers.items())),
@@ -177,7 +180,7 @@ def _read_provider(table: Table, reader: _Reader) -> None:
             # An unset variable of something disabled: the key is mentioned, its secret stays as stored.
             reader.values.setdefault(key, credential)
             reader.places.setdefault(key, table.place)
-    if preset and preset.auth != "none" and enabled and not credentials and not by_oauth and not table.has("api_key"):
+    if preset and preset.needs_key and enabled and not credentials and not by_oauth and not table.has("api_key"):
         reader.findings.note(table.place, "the file gives no api_key; keys stored already are kept")
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from providers.outbound.effort import EFFORTS
 from providers.presets import ECHO_URL, PRESETS, AuthStyle, SystemRole, WireFormat
 from providers.validators import validate_base_url, validate_headers
 
@@ -28,8 +29,9 @@ def test_row_is_well_formed(preset):
 def test_address_is_safe_and_ends_before_the_path(preset):
     """Keys travel to vendors over https only, and an address never ends with the format's own path."""
     if preset.base_url and preset.base_url != ECHO_URL:
-        assert urlsplit(preset.base_url).scheme == "https"
-        assert not preset.base_url.endswith(("/messages", "/chat/completions"))
+        where = urlsplit(preset.base_url)
+        assert where.scheme == "https" or (where.hostname == "127.0.0.1" and not preset.needs_key)
+        assert not preset.base_url.endswith(("/messages", "/chat/completions", "/responses"))
         if preset.wire_format == "anthropic_messages":
             assert not preset.base_url.endswith("/v1")
 
@@ -42,13 +44,23 @@ def test_rows_are_found_by_their_own_name():
 
 
 def test_what_has_no_address_is_bring_your_own():
-    """Only the compatible presets lack an address; only echo needs no key."""
-    assert {n for n, row in PRESETS.items() if not row.base_url} == {"anthropic-compatible", "openai-compatible"}
-    assert {n for n, row in PRESETS.items() if row.auth == "none"} == {"echo"}
+    """Only the compatible presets and Azure's own hosts lack an address; keys are needed by vendors alone."""
+    own = {"anthropic-compatible", "openai-compatible"}
+    assert {n for n, row in PRESETS.items() if not row.base_url} == own | {"azure-openai"}
+    local = {"ollama", "lm-studio", "vllm", "llama.cpp"}
+    assert {n for n, row in PRESETS.items() if not row.needs_key} == own | local | {"echo"}
+
+
+@ROWS
+def test_quirks_are_words_that_exist(preset):
+    """Efforts are known ones, and a preset for other addresses is a row without an address of its own."""
+    assert set(preset.quirks.efforts) <= {"none", "minimal", *EFFORTS}
+    if preset.elsewhere:
+        assert PRESETS[preset.elsewhere].base_url == ""
 
 
 def test_every_provider_type_of_an_imported_file_is_known():
-    """The API-key vendors of Claude Code Mux have a row of the same name and address."""
+    """All eighteen vendors of Claude Code Mux have a row of the same name, and the address it knew."""
     expected = {
         "anthropic": "https://api.anthropic.com", "z.ai": "https://api.z.ai/api/anthropic",
         "minimax": "https://api.minimax.io/anthropic", "zenmux": "https://zenmux.ai/api/anthropic",
@@ -57,4 +69,6 @@ def test_every_provider_type_of_an_imported_file_is_known():
         "novita": "https://api.novita.ai/v3/openai",
     }  # fmt: skip
     assert {name: PRESETS[name].base_url for name in expected} == expected
-    assert {"baseten", "together", "fireworks", "groq", "nebius", "cerebras", "moonshot"} <= set(PRESETS)
+    others = {"baseten", "together", "fireworks", "groq", "nebius", "cerebras", "moonshot", "gemini", "vertex-ai"}
+    assert others <= set(PRESETS)
+    assert len(expected) + len(others) == 18

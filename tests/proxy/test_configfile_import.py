@@ -236,7 +236,7 @@ def test_prune_refuses_to_take_the_model_a_route_needs():
         ("[[providers]]\nname='a'\nprovider_type='openai'\nbase_url='ftp://x'", "line 4, [[providers]] #1 'a': base_url: The base URL must start"),
         ("[[providers]]\nname='a'\nprovider_type='openai-compatible'", "base_url: Any OpenAI-compatible server has no address"),
         ("[[providers]]\nname='a'\nprovider_type='openai'\nheaders={Host='x'}", "line 4, [[providers]] #1 'a': headers: 'Host' is not a header"),
-        ("[[providers]]\nname='a'\nprovider_type='vertex-ai'", "provider_type: 'vertex-ai' is not supported; supported: anthropic"),
+        ("[[providers]]\nname='a'\nprovider_type='vertex'", "provider_type: 'vertex' is not supported; supported: anthropic"),
         ("[[providers]]\nname='e'\nprovider_type='openai'\n[[models]]\nname='m'\n[[models.mappings]]\nprovider='e'\nactual_model='x'\ndrill='hang'", "line 9, [[models]] #1 'm', [[models.mappings]] #1: drill: only mappings"),
         ("[[models]]\nname='m'\n[[models.mappings]]\nprovider='p'\nactual_model=''", "actual_model: This field cannot be blank"),
         ("[[router.rules]]\nname='r'\nmodel='m'", "[[router.rules]] #1 'r': Set at least one condition"),

@@ -112,7 +112,7 @@ def test_server_keys_become_notes_and_the_key_a_digest():
         ("[router]\nretention_days = true", "line 2, [router]: retention_days: must be a whole number"),
         ("[router]\nretention_days = -1", "line 2, [router]: retention_days: must not be negative"),
         ("[[providers]]\nname='a'", "line 1, [[providers]] #1 'a': provider_type: is missing"),
-        ("[[providers]]\nname='a'\nprovider_type='gemini'", "line 3, [[providers]] #1 'a': provider_type: 'gemini' is not"),
+        ("[[providers]]\nname='a'\nprovider_type='gimini'", "line 3, [[providers]] #1 'a': provider_type: 'gimini' is not"),
         ("[[providers]]\nname='a'\nprovider_type='openai'\napi_key='$NOPE'", "line 4, [[providers]] #1 'a': api_key: the environment variable NOPE is not set"),
         ("[[providers]]\nname='a'\nprovider_type='openai'\napi_key='a b'", "api_key: holds a blank"),
         ("[[providers]]\nname='a'\nprovider_type='openai'\nauth_type='basic'", "auth_type: must be"),
@@ -240,3 +240,20 @@ def test_lines_are_found_past_multi_line_texts():
     assert lines[("c", 1, "z")] == 9
     assert lines[("c", 1, "d", "e")] == 11
     assert ("b",) not in lines
+
+
+@pytest.mark.parametrize(
+    ("lines", "preset"),
+    [
+        ("provider_type='openai'\nbase_url='http://127.0.0.1:1234/v1'", "openai-compatible"),
+        ("provider_type='anthropic'\nbase_url='https://api.kimi.com/coding/'", "anthropic-compatible"),
+        ("provider_type='openai'\nbase_url='http://127.0.0.1:1234/v1'\nkeep_type=true", "openai"),
+        ("provider_type='anthropic'\nbase_url='https://api.anthropic.com/'", "anthropic"),
+        ("provider_type='openai'", "openai"),
+        ("provider_type='groq'\nbase_url='https://x.example/v1'", "groq"),
+    ],
+)
+def test_a_vendor_elsewhere_is_a_compatible_server(lines, preset):
+    """Files name `openai` for any server that speaks its format; only at home it is the vendor itself."""
+    parsed = parse(f"[[providers]]\nname='a'\n{lines}\napi_key='k'", {})
+    assert parsed.values[("provider", "a")].preset == preset

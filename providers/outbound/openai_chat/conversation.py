@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from providers.outbound.incapable import cannot
-from providers.outbound.names import NameMap, legal_id
+from providers.outbound.names import NameMap, legal_id, short_id
 from providers.outbound.prompt import (
     INTERRUPTED,
     NO_OUTPUT,
@@ -28,6 +28,7 @@ class Conversation:
 
     def __init__(self, quirks: Quirks, names: NameMap, origin: str) -> None:
         self._origin = origin
+        self._legal_id = short_id if quirks.short_ids else legal_id
         self._quirks = quirks
         self._names = names
         self._messages: list[dict[str, Any]] = []
@@ -81,14 +82,14 @@ class Conversation:
 
     def _call(self, block: dict[str, Any]) -> dict[str, Any]:
         function = {"name": self._names.sent(block["name"]), "arguments": arguments_text(block.get("input"))}
-        return {"id": legal_id(str(block.get("id", ""))), "type": "function", "function": function}
+        return {"id": self._legal_id(str(block.get("id", ""))), "type": "function", "function": function}
 
     def _user(self, blocks: Blocks) -> None:
         for block in blocks:
             if block.get("type") != "tool_result":
                 self._said += self._parts(block)
                 continue
-            call_id = legal_id(str(block.get("tool_use_id", "")))
+            call_id = self._legal_id(str(block.get("tool_use_id", "")))
             text, media = self._result(block, call_id)
             if call_id in self._owed:
                 if call_id not in self._results:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from providers.outbound.effort import effective_effort
+from providers.outbound.effort import clamp_effort, effective_effort, thinking_type
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.conversation import Conversation
 from providers.outbound.openai_chat.tools import chat_tools, tool_choice
@@ -69,8 +69,10 @@ def _limits(messages: MessagesRequest, target: Target) -> dict[str, Any]:
 def _effort(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
     if not quirks.reasoning_effort:
         return {}
-    effort = effective_effort(source)
-    return {"reasoning_effort": "high" if effort in ("xhigh", "max") else effort} if effort else {}
+    off = thinking_type(source) in ("disabled", "between_tools")
+    wanted = "none" if off else effective_effort(source)
+    effort = clamp_effort(wanted, quirks.efforts) if wanted else None
+    return {"reasoning_effort": effort} if effort else {}
 
 
 def _format(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:

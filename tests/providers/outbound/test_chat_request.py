@@ -142,7 +142,7 @@ def test_media_go_as_parts_or_are_refused_in_the_clients_words():
     assert turns(user({"type": "image", "source": {"type": "url", "url": "http://x/i"}}))[0]["content"] == [
         {"type": "image_url", "image_url": {"url": "http://x/i"}}
     ]
-    assert turns(user(PDF), preset="openai")[0]["content"] == [
+    assert turns(user(PDF), preset="openai-chat")[0]["content"] == [
         {"type": "file", "file": {"filename": "r.pdf", "file_data": "data:application/pdf;base64,JV"}}
     ]
     refused = (
@@ -161,7 +161,7 @@ def test_a_system_turn_stays_in_its_place():
     inline = {"role": "system", "content": [text("be brief")]}
     said = (user(text("a")), inline, assistant(text("b")))
     assert turns(*said)[1] == {"role": "user", "content": "<system-reminder>\nbe brief\n</system-reminder>"}
-    assert turns(*said, preset="openai")[1] == {"role": "developer", "content": "be brief"}
+    assert turns(*said, preset="openai-chat")[1] == {"role": "developer", "content": "be brief"}
     assert len(turns(user(text("a")), {"role": "system", "output_config": {"effort": "low"}})) == 1
 
 
@@ -241,8 +241,8 @@ def test_limits_and_sampling():
     assert (body["max_tokens"], body["stop"]) == (8000, ["a", "b", "c", "d"])
     assert (body["temperature"], body["top_p"]) == (0.5, 1)
     assert "top_k" not in body
-    assert sent(asked, "openai")["max_completion_tokens"] == 128000
-    assert not {"max_tokens", "stop", "temperature", "top_p"} & set(sent(asked, "openai"))
+    assert sent(asked, "openai-chat")["max_completion_tokens"] == 128000
+    assert not {"max_tokens", "stop", "temperature", "top_p"} & set(sent(asked, "openai-chat"))
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_limits_and_sampling():
 )  # fmt: skip
 def test_effort(body, expected):
     """The last per-message effort wins over the top-level one, that over the thinking budget; only where taken."""
-    assert sent(body, "openai").get("reasoning_effort") == expected
+    assert sent(body, "openai-chat").get("reasoning_effort") == expected
     assert "reasoning_effort" not in sent(body)
 
 
@@ -333,8 +333,8 @@ def test_a_later_turn_begins_with_the_earlier_one():
     for count in (1, 3, 4, 6, 8):
         earlier = turns(*CONVERSATION[:count])
         assert whole[: len(earlier)] == earlier
-    assert OPENAI_CHAT.request(request({"messages": CONVERSATION}), target(preset="openai")).body == (
-        OPENAI_CHAT.request(request({"messages": CONVERSATION}), target(preset="openai")).body
+    assert OPENAI_CHAT.request(request({"messages": CONVERSATION}), target(preset="openai-chat")).body == (
+        OPENAI_CHAT.request(request({"messages": CONVERSATION}), target(preset="openai-chat")).body
     )
 
 
@@ -342,7 +342,7 @@ def test_a_later_turn_begins_with_the_earlier_one():
 @settings(max_examples=400, deadline=None)
 def test_no_accepted_body_breaks_the_translation(body):
     """Whatever shape the members of a request have, it is translated or refused, and results follow their calls."""
-    for preset in ("openai-compatible", "openai"):
+    for preset in ("openai-compatible", "openai-chat"):
         messages = []
         with suppress(UpstreamFailure):
             messages = sent(body, preset)["messages"]
@@ -354,7 +354,7 @@ def test_no_accepted_body_breaks_the_translation(body):
                 assert not owed
                 owed = [made["id"] for made in turn.get("tool_calls", ())]
         assert not owed
-    OPENAI_CHAT.translator(request(body), target(preset="openai"))
+    OPENAI_CHAT.translator(request(body), target(preset="openai-chat"))
 
 
 @pytest.mark.parametrize("extra", [b'"x":1e999', b'"x":' + b"[" * 5000 + b"]" * 5000])
@@ -363,6 +363,27 @@ def test_a_body_that_cannot_be_read_is_refused(extra):
     plain = request()
     body = plain.body[:-1] + b"," + extra + b"}"
     with pytest.raises(UpstreamFailure) as caught:
-        OPENAI_CHAT.request(replace(plain, body=body), target(preset="openai"))
+        OPENAI_CHAT.request(replace(plain, body=body), target(preset="openai-chat"))
     assert caught.value.failure.kind is FailureKind.REJECTED
     assert isinstance(caught.value.__cause__, MalformedJson)
+
+
+def test_ids_are_short_where_they_must_be():
+    """A server that takes only nine letters and digits gets such ids, the same for a call and its result."""
+    use = {"type": "tool_use", "id": "toolu_1", "name": "T", "input": {}}
+    history = [user(text("a")), {"role": "assistant", "content": [use]},
+               user({"type": "tool_result", "tool_use_id": "toolu_1", "content": "r"})]  # fmt: skip
+    messages = sent({"messages": history}, "mistral")["messages"]
+    call_id = messages[1]["tool_calls"][0]["id"]
+    assert len(call_id) == 9 and call_id.isalnum()
+    assert messages[2]["tool_call_id"] == call_id
+    own = [{**use, "id": "abcDEF123"}]
+    kept = sent({"messages": [user(text("a")), {"role": "assistant", "content": own}]}, "mistral")["messages"]
+    assert kept[1]["tool_calls"][0]["id"] == "abcDEF123"
+
+
+def test_thinking_that_is_off_is_told_where_it_can_be():
+    """A vendor that takes an effort is asked for its lowest; `none` only where its models know it."""
+    off = {"thinking": {"type": "disabled"}}
+    assert sent(off, "openai-chat")["reasoning_effort"] == "low"
+    assert "reasoning_effort" not in sent(off, "groq")
