@@ -12,6 +12,9 @@ PRESETS = {
 }
 NEW, OLD = "gemini-3.8-flash", "gemini-2.5-pro"
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+PICTURE = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+PDF = {"type": "document", "title": "r", "source": {"type": "base64", "media_type": "application/pdf", "data": "JV"}}
+PAGES = {"inlineData": {"mimeType": "application/pdf", "data": "JV"}}
 ONE, TWO = "call_1", "call_2"
 
 
@@ -57,3 +60,48 @@ def thinking(words="", signature="sig", model=NEW):
 
 
 ASK, CALLS = user(text("go")), assistant(call(ONE), call(TWO, "Bash"))
+
+KEYS = {
+    "": {"contents", "systemInstruction", "tools", "toolConfig", "generationConfig"},
+    "content": {"role", "parts"},
+    "part": {"text", "thought", "thoughtSignature", "inlineData", "fileData", "functionCall", "functionResponse"},
+    "functionCall": {"id", "name", "args"}, "functionResponse": {"id", "name", "response", "parts"},
+    "inlineData": {"mimeType", "data"}, "fileData": {"mimeType", "fileUri"},
+    "tool": {"functionDeclarations", "googleSearch"},
+    "declaration": {"name", "description", "parameters", "parametersJsonSchema"},
+    "generationConfig": {
+        "maxOutputTokens", "temperature", "topP", "topK", "stopSequences", "responseMimeType", "responseJsonSchema",
+        "thinkingConfig"},
+    "thinkingConfig": {"thinkingLevel", "thinkingBudget", "includeThoughts"},
+}  # fmt: skip
+"""The names of the official types, as far as they are sent: an unknown one refuses the request."""
+
+
+def check(node, kind):
+    assert set(node) <= KEYS[kind]
+
+
+def check_body(body):
+    """Every key is one of the official types, turns alternate from the user on, results match calls."""
+    check(body, "")
+    owed = []
+    for at, content in enumerate(body["contents"]):
+        check(content, "content")
+        assert content["role"] == ("user", "model")[at % 2]
+        assert content["parts"]
+        for part in content["parts"]:
+            check(part, "part")
+            for name in ("functionCall", "functionResponse", "inlineData", "fileData"):
+                check(part.get(name, {}), name)
+        names = [[part[kind]["name"] for part in content["parts"] if kind in part]
+                 for kind in ("functionResponse", "functionCall")]  # fmt: skip
+        assert names[0] == owed
+        owed = names[1]
+    assert not owed
+    for tool in body.get("tools", ()):
+        check(tool, "tool")
+        for declaration in tool.get("functionDeclarations", ()):
+            check(declaration, "declaration")
+    config = body.get("generationConfig", {})
+    check(config, "generationConfig")
+    check(config.get("thinkingConfig", {}), "thinkingConfig")

@@ -1,23 +1,25 @@
 """Turns as Gemini's contents: results after their calls, signatures where they came from, media as parts."""
 
-from dataclasses import replace
-
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from providers.errors import FailureKind, UpstreamFailure
 from providers.outbound.gemini.conversation import OPENING, SKIPPED
-from providers.presets import Quirks
 from providers.wire import signatures
 from tests.providers.outbound.gemini_cast import (
     ASK,
     CALLS,
     IMAGE,
+    NEW,
     OLD,
     ONE,
-    PRESETS,
+    PAGES,
+    PDF,
+    PICTURE,
     TWO,
     assistant,
     call,
+    check_body,
     notes,
     result,
     sent,
@@ -26,11 +28,7 @@ from tests.providers.outbound.gemini_cast import (
     to,
     turns,
     user,
-)  # fmt: skip
-
-PICTURE = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
-PDF = {"type": "document", "title": "r", "source": {"type": "base64", "media_type": "application/pdf", "data": "JV"}}
-PAGES = {"inlineData": {"mimeType": "application/pdf", "data": "JV"}}
+)
 
 
 def answer(id_, output="ok", key="output", name="Read", **fields):
@@ -190,32 +188,38 @@ def test_each_step_is_excused_by_itself():
     assert [said[at]["parts"][0]["thoughtSignature"] for at in (1, 3)] == [SKIPPED, "sig"]
 
 
-def test_media_are_parts_or_are_refused_in_the_clients_words():
-    """Bytes go inline, addresses Google fetches as files; what it cannot read is refused in words the client knows."""
-    address = {"type": "url", "url": "https://h/a.PDF?x=1"}
-    blocks = [
-        text("see"), IMAGE, PDF, {"type": "document", "source": address},
-        {"type": "image", "source": {"type": "url", "url": "https://h/image"}},
-        {"type": "image", "source": {"type": "base64", "media_type": "image/jpg", "data": "BB"}},
-        {"type": "document", "source": {"type": "text", "data": "d"}},
-        {"type": "document", "source": {"type": "content", "content": []}}, {"type": "container_upload"},
-    ]  # fmt: skip
-    assert turns(user(*blocks))[0]["parts"] == [
-        {"text": "see"}, PICTURE, PAGES, {"fileData": {"mimeType": "application/pdf", "fileUri": address["url"]}},
-        {"fileData": {"mimeType": "image/png", "fileUri": "https://h/image"}},
-        {"inlineData": {"mimeType": "image/jpeg", "data": "BB"}}, {"text": "[document]\nd"},
-    ]  # fmt: skip
-    refused = (
-        {"type": "file", "file_id": "f"}, {"type": "url", "url": "http://h/i.png"}, {"type": "url", "url": 7}, None, 7,
-        {"type": "url", "url": "https://h/i.gif"}, {"type": "base64", "media_type": "image/gif", "data": "R0"},
-        {"type": "base64"},
-    )  # fmt: skip
-    for kind in ("image", "document"):
-        for source in refused:
-            with pytest.raises(UpstreamFailure) as caught:
-                turns(user({"type": kind, "source": source}))
-            assert caught.value.failure.kind is FailureKind.INCAPABLE
-            assert caught.value.failure.message == f"capability_rejected: {kind}_block"
-    blind = replace(to(), preset=replace(PRESETS[""], quirks=Quirks(images=False)))
-    with pytest.raises(UpstreamFailure):
-        sent({"messages": [user(IMAGE)]}, target=blind)
+BLOCKS = [
+    text("a"), text(""), IMAGE, thinking(), thinking("hm", "s2"),
+    {"type": "thinking", "thinking": "x", "signature": "y"},
+    *(call(id_, name) for id_ in (ONE, TWO, "bad id") for name in ("Read", "Bash", "1.odd")),
+    *(result(id_, said) for id_ in (ONE, TWO, "bad id", "gone") for said in ("ok", [IMAGE], None)),
+]  # fmt: skip
+_turns = st.lists(
+    st.fixed_dictionaries({
+        "role": st.sampled_from(["user", "user", "assistant", "assistant", "system"]),
+        "content": st.lists(st.sampled_from(BLOCKS), max_size=5),
+    }),
+    max_size=7,
+)  # fmt: skip
+
+
+@given(_turns, st.sampled_from([NEW, OLD]), st.sampled_from(["", "vertex"]))
+@settings(max_examples=150, deadline=None)
+def test_any_mix_of_turns_is_a_conversation(messages, model, addressing):
+    """However blocks are mixed, turns alternate, results match calls, first calls are signed, no signature is lost."""
+    body = sent({"messages": messages}, model=model, addressing=addressing)
+    check_body(body)
+    signed = 0
+    for content in body["contents"]:
+        calls = [part for part in content["parts"] if "functionCall" in part]
+        signed += sum(
+            part["thoughtSignature"] in ("sig", "s2") for part in content["parts"] if "thoughtSignature" in part
+        )
+        assert model == OLD or not calls or calls[0]["thoughtSignature"]
+        assert all(part.get("thoughtSignature") != SKIPPED for part in calls[1:])
+        assert all(("id" in part["functionCall"]) == (addressing == "") for part in calls)
+    thoughts = [b for m in messages if m["role"] == "assistant" for b in m["content"] if b in (BLOCKS[3], BLOCKS[4])]
+    assert signed == (len(thoughts) if model == NEW else 0)
+    for message in messages:
+        if message["role"] == "user" and text("a") in message["content"]:
+            assert any({"text": "a"} in content["parts"] for content in body["contents"])

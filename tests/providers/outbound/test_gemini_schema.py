@@ -50,7 +50,7 @@ CLIENTS = {
         "mode": {"type": "string", "enum": ["a", "b"], "default": "a"},
         "pattern": {"type": "string", "pattern": "^x", "format": "uri"},
     },
-    "required": ["path", "gone"],
+    "required": ["path", "gone", "path"],
     "additionalProperties": False,
 }
 

@@ -50,6 +50,7 @@ URLS = {
         "http://127.0.0.1:9/v1alpha/models/gemini-3.8-flash:generateContent"),
     "model with its prefix": (to(STUDIO, model="models/gemma-4"), "generate", f"{MODELS}gemma-4:generateContent"),
     "odd model": (to(STUDIO, model="../a b?c#é:x"), "count", f"{MODELS}..%2Fa%20b%3Fc%23%C3%A9%3Ax:countTokens"),
+    "model that is no text": (to(STUDIO, model="\ud800"), "generate", f"{MODELS}%3F:generateContent"),
     "vertex": (
         at_vertex(), "generate",
         f"https://europe-west4-aiplatform.googleapis.com/v1beta1{PLACE}europe-west4{NAMED}:generateContent"),
