@@ -7,6 +7,7 @@ cancelled (encode/httpcore#1093), and a cancelled request is this service's dail
 from __future__ import annotations
 
 import asyncio
+import os
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -108,7 +109,9 @@ def _transport_failure(error: BaseException, what: str) -> Failure:
     if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
         return Failure(FailureKind.UNREACHABLE, f"{what}: the TLS certificate or handshake failed")
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return Failure(FailureKind.UNREACHABLE, f"{what}: {cause.os_error.strerror or 'connection failed'}")
+        # asyncio's own words hold the address; the number's do not.
+        number = cause.os_error.errno
+        return Failure(FailureKind.UNREACHABLE, f"{what}: {os.strerror(number) if number else 'connection failed'}")
     if isinstance(cause, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError | ConnectionResetError):
         return Failure(FailureKind.UNREACHABLE, f"{what}: the upstream closed the connection")
     # Only the class is told: such texts may quote an address or a header.
