@@ -148,8 +148,18 @@ class Call:
         record.why = self.why()
         capture = self.config.capture
         if capture.bodies == "all" or (capture.bodies == "errors" and record.outcome != "ok"):
-            text = self.request.body[: capture.max_bytes]
-            for secret in self.config.secrets:
-                text = text.replace(secret.encode(), b"[secret removed]")
-            record.body = zlib.compress(text)
+            record.body = zlib.compress(_without_secrets(self.request.body, capture.max_bytes, self.config.secrets))
         return record
+
+
+def _without_secrets(body: bytes, limit: int, secrets: Sequence[str]) -> bytes:
+    """The first `limit` bytes of the body, without any secret in it or the first part of one at its end."""
+    hidden = sorted((secret.encode() for secret in secrets), key=len, reverse=True)
+    margin = len(hidden[0]) if hidden else 0
+    text = body[: limit + margin]
+    for secret in hidden:
+        text = text.replace(secret, b"[secret removed]")
+    if len(body) > limit + margin:
+        # What is cut in two at this end was not found above; taking secrets out may have moved it below the limit.
+        text = text[: len(text) - margin]
+    return text[:limit]
