@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from providers.models import Credential, Provider
 from proxy.models import AttemptLog, ClientKey, LogicalModel, ModelMapping, RequestLog, RouterSettings, RoutingRule
+from tests.admin_forms import inline
 
 pytestmark = pytest.mark.django_db
 MODELS = (
@@ -63,51 +64,6 @@ def test_every_list_and_form_opens_with_rows(admin_client, rows, name):
         assert page.status_code == 200, path
         assert SECRET.encode() not in page.content
         assert b"<script>alert(1)" not in page.content
-
-
-def inline(prefix, *forms, initial=0):
-    data = {f"{prefix}-TOTAL_FORMS": len(forms), f"{prefix}-INITIAL_FORMS": initial}
-    for number, form in enumerate(forms):
-        data |= {f"{prefix}-{number}-{name}": value for name, value in form.items()}
-    return data
-
-
-PROVIDER = {"name": "new", "preset": "openai", "enabled": "on", "headers": "{}", "models_offered": "[]"}
-
-
-def test_a_key_goes_in_and_never_comes_out(admin_client):
-    """A key typed into the form is sealed; the form shows four characters; an empty field keeps it."""
-    form = {**PROVIDER, **inline("credentials", {"label": "k", "secret": SECRET, "enabled": "on"})}
-    assert admin_client.post(reverse("admin:providers_provider_add"), form).status_code == 302
-    credential = Credential.objects.get()
-    assert credential.reveal() == SECRET
-    assert SECRET not in credential.sealed
-    path = reverse("admin:providers_provider_change", args=(credential.provider_id,))
-    page = admin_client.get(path).content.decode()
-    assert SECRET not in page
-    assert "…6789" in page
-    kept = {"id": credential.pk, "provider": credential.provider_id, "label": "renamed", "secret": "", "enabled": "on"}
-    answer = admin_client.post(path, {**PROVIDER, **inline("credentials", kept, initial=1)})
-    assert answer.status_code == 302, answer.content.decode()[:3000]
-    credential.refresh_from_db()
-    assert (credential.label, credential.reveal()) == ("renamed", SECRET)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"base_url": "ftp://x"}, "http"),
-        ({"base_url": "http://169.254.169.254"}, "metadata"),
-        ({"preset": "openai-compatible"}, "base URL"),
-        ({"headers": '{"Host": "x"}'}, "Host"),
-    ],
-)
-def test_an_unusable_provider_is_a_form_error(admin_client, change, words):
-    """An address or header that cannot be used is refused on the page, with the reason."""
-    page = admin_client.post(reverse("admin:providers_provider_add"), {**PROVIDER, **change, **inline("credentials")})
-    assert page.status_code == 200
-    assert words in page.content.decode()
-    assert not Provider.objects.exists()
 
 
 def test_a_new_mapping_comes_last(admin_client, rows):
@@ -174,13 +130,6 @@ def test_history_is_searched_and_filtered(admin_client, rows, query):
 def test_odd_queries_are_no_server_error(admin_client, rows, query):
     """A NUL, a huge page number or an unknown parameter is answered, not crashed on."""
     assert admin_client.get(reverse("admin:proxy_requestlog_changelist") + query).status_code < 500
-
-
-def test_deleting_what_is_in_use_is_explained(admin_client, rows):
-    """A provider that a mapping needs cannot be deleted, and the page says which."""
-    page = admin_client.post(reverse("admin:providers_provider_delete", args=(rows[0].pk,)), {"post": "yes"})
-    assert page.status_code == 200
-    assert Provider.objects.exists()
 
 
 def test_what_is_dragged_to_the_top_is_tried_first(admin_client, rows):
@@ -292,13 +241,3 @@ def test_a_damaged_body_is_said_to_be_so(admin_client, rows):
     page = admin_client.get(reverse("admin:proxy_requestlog_change", args=(log.pk,)))
     assert page.status_code == 200
     assert "damaged" in page.content.decode()
-
-
-@pytest.mark.parametrize("secret", ["", "   "])
-def test_a_new_key_without_a_secret_is_a_form_error(admin_client, secret):
-    """An empty or blank key is refused on the page and nothing is stored."""
-    form = {**PROVIDER, **inline("credentials", {"label": "k", "secret": secret, "enabled": "on"})}
-    page = admin_client.post(reverse("admin:providers_provider_add"), form)
-    assert page.status_code == 200
-    assert "Enter the API key" in page.content.decode()
-    assert not Credential.objects.exists()

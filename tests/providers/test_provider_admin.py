@@ -1,0 +1,68 @@
+"""The pages of providers through Django's test client: keys go in and never come out."""
+
+import pytest
+from django.urls import reverse
+
+from providers.models import Credential, Provider
+from proxy.models import LogicalModel, ModelMapping
+from tests.admin_forms import inline
+
+pytestmark = pytest.mark.django_db
+SECRET = "sk-canary-0123456789"
+PROVIDER = {"name": "new", "preset": "openai", "enabled": "on", "headers": "{}", "models_offered": "[]"}
+
+
+def test_a_key_goes_in_and_never_comes_out(admin_client):
+    """A key typed into the form is sealed; the form shows four characters; an empty field keeps it."""
+    form = {**PROVIDER, **inline("credentials", {"label": "k", "secret": SECRET, "enabled": "on"})}
+    assert admin_client.post(reverse("admin:providers_provider_add"), form).status_code == 302
+    credential = Credential.objects.get()
+    assert credential.reveal() == SECRET
+    assert SECRET not in credential.sealed
+    path = reverse("admin:providers_provider_change", args=(credential.provider_id,))
+    page = admin_client.get(path).content.decode()
+    assert SECRET not in page
+    assert "…6789" in page
+    kept = {"id": credential.pk, "provider": credential.provider_id, "label": "renamed", "secret": "", "enabled": "on"}
+    answer = admin_client.post(path, {**PROVIDER, **inline("credentials", kept, initial=1)})
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    credential.refresh_from_db()
+    assert (credential.label, credential.reveal()) == ("renamed", SECRET)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"base_url": "ftp://x"}, "http"),
+        ({"base_url": "http://169.254.169.254"}, "metadata"),
+        ({"preset": "openai-compatible"}, "base URL"),
+        ({"headers": '{"Host": "x"}'}, "Host"),
+    ],
+)
+def test_an_unusable_provider_is_a_form_error(admin_client, change, words):
+    """An address or header that cannot be used is refused on the page, with the reason."""
+    page = admin_client.post(reverse("admin:providers_provider_add"), {**PROVIDER, **change, **inline("credentials")})
+    assert page.status_code == 200
+    assert words in page.content.decode()
+    assert not Provider.objects.exists()
+
+
+@pytest.mark.parametrize("secret", ["", "   "])
+def test_a_new_key_without_a_secret_is_a_form_error(admin_client, secret):
+    """An empty or blank key is refused on the page and nothing is stored."""
+    form = {**PROVIDER, **inline("credentials", {"label": "k", "secret": secret, "enabled": "on"})}
+    page = admin_client.post(reverse("admin:providers_provider_add"), form)
+    assert page.status_code == 200
+    assert "Enter the API key" in page.content.decode()
+    assert not Credential.objects.exists()
+
+
+def test_deleting_what_is_in_use_is_explained(admin_client):
+    """A provider that a mapping needs cannot be deleted, and the page says which."""
+    provider = Provider.objects.create(name="main", preset="openai")
+    model = LogicalModel.objects.create(name="smart")
+    ModelMapping.objects.create(logical_model=model, priority=1, provider=provider, actual_model="gpt-5.2")
+    page = admin_client.post(reverse("admin:providers_provider_delete", args=(provider.pk,)), {"post": "yes"})
+    assert page.status_code == 200
+    assert "gpt-5.2" in page.content.decode()
+    assert Provider.objects.exists()
