@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from providers import vault
 from providers.models import Credential, Provider
 from providers.unfolded import ConfigAdmin, PasswordWidget, TabularInline, display
 
@@ -28,11 +29,23 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("label", "secret", "enabled")
 
     def clean(self) -> dict[str, Any]:
-        """A new credential needs its secret."""
+        """A new credential needs its secret, and any secret must be one that can be sealed."""
         cleaned: dict[str, Any] = super().clean() or {}
-        if not self.instance.pk and not cleaned.get("secret") and not cleaned.get("DELETE"):
+        secret = cleaned.get("secret")
+        if cleaned.get("DELETE"):
+            return cleaned
+        if secret:
+            self._try_to_seal(secret)
+        elif not self.instance.pk:
             self.add_error("secret", "Enter the API key.")
         return cleaned
+
+    def _try_to_seal(self, secret: str) -> None:
+        # The row is sealed when the provider has its primary key; by then it is too late for an error on the page.
+        try:
+            vault.seal(secret.strip(), "probe")
+        except vault.VaultError as error:
+            self.add_error("secret", f"Not stored: {error}.")
 
     def save(self, commit: bool = True) -> Credential:
         """Seal the secret into the row; the provider has been saved by now."""

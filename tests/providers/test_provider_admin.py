@@ -66,3 +66,39 @@ def test_deleting_what_is_in_use_is_explained(admin_client):
     assert page.status_code == 200
     assert "gpt-5.2" in page.content.decode()
     assert Provider.objects.exists()
+
+
+UNUSABLE = [([], "quickstart"), (["nonsense"], "32 bytes, URL-safe base64")]
+
+
+@pytest.mark.parametrize(("keys", "fix"), UNUSABLE)
+def test_without_usable_field_keys_a_new_secret_is_a_form_error(admin_client, settings, keys, fix):
+    """The page names CCM_FIELD_KEYS and what to do; neither the provider nor its key is stored."""
+    settings.CCM_FIELD_KEYS = keys
+    form = {**PROVIDER, **inline("credentials", {"label": "k", "secret": SECRET, "enabled": "on"})}
+    page = admin_client.post(reverse("admin:providers_provider_add"), form)
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert "Not stored: CCM_FIELD_KEYS" in text
+    assert fix in text
+    assert SECRET not in text
+    assert not Provider.objects.exists()
+
+
+@pytest.mark.parametrize(("keys", "fix"), UNUSABLE)
+def test_without_usable_field_keys_all_else_can_still_be_changed(admin_client, settings, keys, fix):
+    """A new secret for an old credential is refused; the same form without one renames and switches off."""
+    provider = Provider.objects.create(name="main", preset="openai")
+    row = Credential(provider=provider)
+    row.set_secret(SECRET)
+    row.save()
+    settings.CCM_FIELD_KEYS = keys
+    path = reverse("admin:providers_provider_change", args=(provider.pk,))
+    kept = {"id": row.pk, "provider": provider.pk, "label": "old", "secret": "another-secret-0"}
+    page = admin_client.post(path, {**PROVIDER, **inline("credentials", kept, initial=1)})
+    assert fix in page.content.decode()
+    answer = admin_client.post(path, {**PROVIDER, **inline("credentials", {**kept, "secret": ""}, initial=1)})
+    assert answer.status_code == 302
+    before = row.sealed
+    row.refresh_from_db()
+    assert (row.label, row.enabled, row.sealed) == ("old", False, before)
