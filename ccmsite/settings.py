@@ -9,6 +9,7 @@ from ccmsite import environment
 from ccmsite.environment import BASE_DIR, env
 from ccmsite.logs import logging_config
 from ccmsite.navigation import navigation
+from ccmsite.sqlite import PrivateConnection
 
 environment.load()
 
@@ -99,6 +100,7 @@ DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(_DATABASE_U
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # One writer at a time is SQLite's nature: wait for it, and take the lock when a transaction opens.
     DATABASES["default"]["OPTIONS"] = {
+        "factory": PrivateConnection,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=20000",
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
