@@ -17,8 +17,8 @@ def env_path() -> Path:
     return Path(os.environ.get("CCM_ENV_FILE") or Path(settings.BASE_DIR) / ".env")
 
 
-def ensure_env_file() -> tuple[str, ...]:
-    """Make up what is set nowhere, keep it in the file and put it in force; the names of what was made up."""
+def ensure_env_file(*, dry_run: bool = False) -> tuple[str, ...]:
+    """Make up what is set nowhere, keep it in the file (not in a dry run) and put it in force; the names of it."""
     made = {}
     if not os.environ.get("SECRET_KEY"):
         # Quoted when read back: the characters that mean something in a .env file are avoided altogether.
@@ -27,7 +27,8 @@ def ensure_env_file() -> tuple[str, ...]:
         made["CCM_FIELD_KEYS"] = vault.new_key()
     if not made:
         return ()
-    _append(env_path(), made)
+    if not dry_run:
+        _append(env_path(), made)
     os.environ.update(made)
     if "SECRET_KEY" in made:
         settings.SECRET_KEY = made["SECRET_KEY"]

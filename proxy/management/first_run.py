@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
 
@@ -16,6 +17,30 @@ KEY_NAME = "quickstart"
 ECHO = "echo"
 DEMO_MODEL = "demo"
 DEFAULT_MODEL = "default"
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """What a run has made, or would make; what was there already is empty."""
+
+    admin: str
+    password: str
+    """Only if it was made up; it can never be told again."""
+    client_key: str
+    providers: list[str]
+    refused: list[str]
+    """Variables of the environment that hold no usable key."""
+    model: str
+    unreadable: int
+    """Stored secrets that the present CCM_FIELD_KEYS do not open."""
+
+
+def ensure_rows(environ: Mapping[str, str]) -> FirstRun:
+    """All the steps, in their order. Raises VaultError."""
+    admin, password = ensure_admin(environ)
+    key = ensure_client_key()
+    providers, refused = ensure_providers(environ)
+    return FirstRun(admin, password, key, providers, refused, ensure_models(providers), unreadable_credentials())
 
 
 def ensure_admin(environ: Mapping[str, str]) -> tuple[str, str]:

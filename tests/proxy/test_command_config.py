@@ -105,6 +105,16 @@ def test_exportconfig_with_secrets_is_for_the_owners_eyes(file, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml", "out.toml"]
 
 
+def test_exportconfig_dry_run_writes_no_file(file, tmp_path):
+    """It does all but write: what is missing for the export would be told."""
+    run("importconfig", str(file))
+    target = tmp_path / "out.toml"
+    assert run("exportconfig", str(target), "--dry-run")[0] == f"would write {target}\n"
+    content = json.loads(run("exportconfig", str(target), "--dry-run", "--json")[0])
+    assert content == {"file": str(target), "variables": ["CCM_OPEN_API_KEY"], "dry_run": True}
+    assert not target.exists()
+
+
 def test_exportconfig_to_a_place_that_is_not_there_fails(tmp_path):
     """A path that cannot be written is a failure in one line."""
     with pytest.raises(CommandError, match="nothing was exported"):

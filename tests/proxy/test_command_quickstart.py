@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.core.management import CommandError, call_command
+from django.db.migrations.recorder import MigrationRecorder
 
 from providers.models import Provider
 from providers.presets import PRESETS
@@ -31,10 +32,14 @@ def environment(monkeypatch, tmp_path):
     monkeypatch.setenv("CCM_ENV_FILE", str(tmp_path / ".env"))
 
 
-def quickstart():
+def run(*arguments):
     out = StringIO()
-    call_command("quickstart", "--json", stdout=out)
-    return json.loads(out.getvalue())
+    call_command("quickstart", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def quickstart():
+    return json.loads(run("--json"))
 
 
 @pytest.mark.django_db
@@ -126,6 +131,43 @@ def test_secrets_that_the_keys_do_not_open_are_told(monkeypatch, settings):
     assert "1 stored secrets cannot be opened" in quickstart()["warnings"][0]
 
 
+@pytest.mark.django_db
+def test_a_dry_run_says_what_would_be_made_and_makes_nothing(monkeypatch):
+    """Every step in words, without the password and the key that would be made up; the run then does just that."""
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-0123456789")
+    content = json.loads(run("--dry-run", "--json"))
+    assert content == {
+        "dry_run": True,
+        "would": [
+            "create the admin user admin, with a random password", "create the client key quickstart",
+            "add provider groq",
+        ],
+        "warnings": [],
+    }  # fmt: skip
+    assert (get_user_model().objects.count(), ClientKey.objects.count(), Provider.objects.count()) == (0, 0, 0)
+    lines = run("--dry-run").splitlines()
+    assert lines[-2:] == ["Would add provider groq", "Nothing was written (--dry-run)"]
+    assert quickstart()["providers"] == ["groq"]
+    assert run("--dry-run").splitlines() == ["Nothing to do", "Nothing was written (--dry-run)"]
+
+
+@pytest.mark.django_db
+def test_a_dry_run_before_missing_migrations_names_only_these():
+    """What the tables hold can be told when they fit."""
+    MigrationRecorder.Migration.objects.filter(app="proxy").delete()
+    would = json.loads(run("--dry-run", "--json"))["would"]
+    assert would[0] == "apply 1 migration"
+    assert "once the migrations are applied" in would[1]
+    assert len(would) == 2
+
+
+@pytest.mark.django_db
+def test_a_dry_run_warns_as_the_run_would(monkeypatch):
+    """A variable that holds no key is noticed before anything is made."""
+    monkeypatch.setenv("OPENAI_API_KEY", "two words")
+    assert "Warning: OPENAI_API_KEY is set but holds no usable key" in run("--dry-run").splitlines()
+
+
 def test_the_env_file_keeps_what_is_there_and_is_private(monkeypatch, settings, tmp_path):
     """Lines of the operator stay; only what is set nowhere is added."""
     path = tmp_path / ".env"
@@ -170,6 +212,12 @@ def test_it_starts_with_no_settings_at_all(tmp_path):
     assert refused.returncode == 1
     assert "ccm.E001" in refused.stderr
     assert "quickstart" in refused.stderr
+    rehearsed = manage("quickstart", "--dry-run", "--json")
+    assert rehearsed.returncode == 0, rehearsed.stderr
+    would = json.loads(rehearsed.stdout)["would"]
+    assert would[0] == f"write SECRET_KEY and CCM_FIELD_KEYS to {tmp_path / '.env'}"
+    assert would[-1] == "add logical model demo, the default route"
+    assert list(tmp_path.iterdir()) == []
     first = manage("quickstart", "--json")
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout)["client_key"].startswith("ccm_")

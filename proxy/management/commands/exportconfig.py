@@ -20,20 +20,26 @@ class Command(ReportingCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help="default: standard output")
+        parser.add_argument("--dry-run", action="store_true", help="do all but write the file")
         parser.add_argument("--with-secrets", action="store_true", help="write the secrets themselves")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path | None = options["file"]
         try:
             result = export(load_state(), with_secrets=options["with_secrets"])
-            if path is not None:
+            if path is not None and not options["dry_run"]:
                 _write(path, result.text)
         except (UnreadableSecret, OSError) as error:
             raise CommandError(f"nothing was exported: {error}") from error
-        content: dict[str, Any] = {"file": str(path) if path else None, "variables": result.variables}
+        content: dict[str, Any] = {
+            "file": str(path) if path else None,
+            "variables": result.variables,
+            "dry_run": options["dry_run"],
+        }
         if path is None:
             content["text"] = result.text
-        self.report([f"wrote {path}"] if path else [result.text.rstrip("\n")], content, options["json"])
+        verb = "would write" if options["dry_run"] else "wrote"
+        self.report([f"{verb} {path}"] if path else [result.text.rstrip("\n")], content, options["json"])
         if result.variables and not options["json"]:
             self.stderr.write("set before importing it: " + " ".join(result.variables))
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from providers.vault import VaultError
 from proxy.management import first_run
 from proxy.management.env_file import ensure_env_file, env_path
+from proxy.management.first_run import FirstRun
+from proxy.management.rehearsal import rehearse
 from proxy.management.reporting import ReportingCommand
 
 BASE_URL = "http://127.0.0.1:13456"
@@ -25,48 +27,81 @@ class Command(ReportingCommand):
     # The checks would refuse to run for want of the very settings that this command writes.
     requires_system_checks = ()
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--dry-run", action="store_true", help="say what would be made, make nothing")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        made = ensure_env_file()
         try:
-            call_command("migrate", verbosity=0, interactive=False)
-            # All or nothing: a password or key that is stored but was never printed would be lost.
-            with transaction.atomic():
-                admin, password = first_run.ensure_admin(os.environ)
-                key = first_run.ensure_client_key()
-                providers, refused = first_run.ensure_providers(os.environ)
-                model = first_run.ensure_models(providers)
-                unreadable = first_run.unreadable_credentials()
+            if options["dry_run"]:
+                self._rehearse(options["json"])
+            else:
+                self._run(options["json"])
         except VaultError as error:
             raise CommandError(str(error)) from error
+
+    def _run(self, as_json: bool) -> None:
+        written = ensure_env_file()
+        call_command("migrate", verbosity=0, interactive=False)
+        # All or nothing: a password or key that is stored but was never printed would be lost.
+        with transaction.atomic():
+            made = first_run.ensure_rows(os.environ)
         content: dict[str, Any] = {
-            "env_file": str(env_path()) if made else None,
+            "env_file": str(env_path()) if written else None,
             "admin_url": f"{BASE_URL}/admin/",
-            "user": admin or None,
-            "password": password or None,
-            "client_key": key or None,
-            "providers": providers,
-            "model": model or None,
-            "warnings": _warnings(refused, unreadable),
-            "env": {"ANTHROPIC_BASE_URL": BASE_URL, "ANTHROPIC_AUTH_TOKEN": key or _stand_in()},
+            "user": made.admin or None,
+            "password": made.password or None,
+            "client_key": made.client_key or None,
+            "providers": made.providers,
+            "model": made.model or None,
+            "warnings": _warnings(made),
+            "env": {"ANTHROPIC_BASE_URL": BASE_URL, "ANTHROPIC_AUTH_TOKEN": made.client_key or _stand_in()},
         }
-        self.report(_lines(content, made), content, options["json"])
+        self.report(_lines(content, written), content, as_json)
+
+    def _rehearse(self, as_json: bool) -> None:
+        written = ensure_env_file(dry_run=True)
+        migrations, made = rehearse(os.environ)
+        would = _would(written, migrations, made)
+        warnings = _warnings(made) if made else []
+        lines = [f"Would {step}" for step in would] or ["Nothing to do"]
+        lines += [*(f"Warning: {warning}" for warning in warnings), "Nothing was written (--dry-run)"]
+        self.report(lines, {"dry_run": True, "would": would, "warnings": warnings}, as_json)
+
+
+def _would(written: tuple[str, ...], migrations: int, made: FirstRun | None) -> list[str]:
+    """The steps of a run, as words after "would". Passwords and keys are made up anew each time: none is told."""
+    steps = [f"write {' and '.join(written)} to {env_path()}"] if written else []
+    if migrations:
+        steps.append(f"apply {migrations} migration{'s' if migrations > 1 else ''}")
+    if made is None:
+        return [*steps, "then add whatever is missing; what that is can be told once the migrations are applied"]
+    if made.admin:
+        steps.append(f"create the admin user {made.admin}{', with a random password' if made.password else ''}")
+    if made.client_key:
+        steps.append(f"create the client key {first_run.KEY_NAME}")
+    steps += [f"add provider {name}" for name in made.providers]
+    if made.model:
+        steps.append(f"add logical model {made.model}, the default route")
+    return steps
 
 
 def _stand_in() -> str:
     return "YOUR-CLIENT-KEY" if settings.CCM_REQUIRE_CLIENT_KEY == "always" else ANY_TOKEN
 
 
-def _warnings(refused: list[str], unreadable: int) -> list[str]:
-    warnings = [f"{name} is set but holds no usable key" for name in refused]
-    if unreadable:
+def _warnings(made: FirstRun) -> list[str]:
+    warnings = [f"{name} is set but holds no usable key" for name in made.refused]
+    if made.unreadable:
         warnings.append(
-            f"{unreadable} stored secrets cannot be opened with CCM_FIELD_KEYS: restore the old key or enter them again"
+            f"{made.unreadable} stored secrets cannot be opened with CCM_FIELD_KEYS: "
+            "restore the old key or enter them again"
         )
     return warnings
 
 
-def _lines(content: dict[str, Any], made: tuple[str, ...]) -> list[str]:
-    lines = [f"Wrote {' and '.join(made)} to {content['env_file']}"] if made else []
+def _lines(content: dict[str, Any], written: tuple[str, ...]) -> list[str]:
+    lines = [f"Wrote {' and '.join(written)} to {content['env_file']}"] if written else []
     lines += [f"Added provider {name}" for name in content["providers"]]
     if content["model"]:
         lines.append(f"Added logical model {content['model']}, the default route")
