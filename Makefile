@@ -11,6 +11,7 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp lint
 	$(BIN)/python -m pytest
+	$(BIN)/python tests/on_postgres.py
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -10,3 +10,8 @@ os.environ["CCM_REQUIRE_CLIENT_KEY"] = "auto"
 os.environ.pop("ALLOWED_HOSTS", None)
 
 from ccmsite.settings import *  # noqa: F403
+from ccmsite.settings import DATABASES
+
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # Several clones may be tested on one server at the same time.
+    DATABASES["default"]["TEST"] = {"NAME": f"test_ccm_{os.getpid()}"}
