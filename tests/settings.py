@@ -12,6 +12,9 @@ os.environ.pop("ALLOWED_HOSTS", None)
 from ccmsite.settings import *  # noqa: F403
 from ccmsite.settings import DATABASES
 
+# The usual one takes a second for each user on purpose.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     # Several clones may be tested on one server at the same time.
     DATABASES["default"]["TEST"] = {"NAME": f"test_ccm_{os.getpid()}"}
