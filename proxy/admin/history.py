@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -20,8 +21,8 @@ from providers.unfolded import PageAdmin, TabularInline, display
 from proxy.models import AttemptLog, LogicalModel, RequestLog
 from proxy.routing import RouteReason
 
-MAX_ROWS = 10_000
-"""How far back the pages of the list go; the filters and the search reach everything."""
+MAX_PAGE = 10**9
+"""Numbers in an address that are larger would be more than databases take as an offset."""
 
 _SPANS = {
     "15m": ("last 15 minutes", timedelta(minutes=15)),
@@ -32,14 +33,29 @@ _SPANS = {
 _COLOURS = {"ok": "success", "error": "danger", "interrupted": "warning", "client_gone": "info"}
 
 
-class UncountedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than the pages go: counting a million rows takes seconds."""
+class InfinitePaginator(Paginator):  # type: ignore[type-arg]
+    """Knows whether there is more after the page that is asked for, and nothing else: counting takes seconds.
+
+    The theme shows no number of results for a paginator of this name.
+    """
+
+    template_name = "admin/history_pages.html"
+
+    def __init__(self, rows: Any, per_page: int, asked_for: str) -> None:
+        super().__init__(rows, per_page)
+        try:
+            number = int(asked_for)
+        except ValueError:
+            number = 1
+        self._page = number if 1 <= number <= MAX_PAGE else 1
 
     @cached_property
     def count(self) -> int:
-        """How many rows there are to page through."""
+        """Rows up to the end of the page, and one when there is more; what is beyond the end has no page."""
         rows = cast(QuerySet[RequestLog], self.object_list)
-        return rows.order_by()[:MAX_ROWS].count()
+        before = (self._page - 1) * self.per_page
+        found = len(rows.values_list("pk")[before : before + self.per_page + 1])
+        return before + found
 
 
 class ConfiguredNames(admin.SimpleListFilter):
@@ -155,7 +171,8 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
     search_fields = ("request_id__exact", "session_id__exact")
     search_help_text = "A request id or a session id, whole."
     show_full_result_count = False
-    paginator = UncountedPaginator
+    show_facets = admin.ShowFacets.NEVER
+    list_max_show_all = 0
     inlines = (AttemptInline,)
     list_before_template = "admin/empty/request_log.html"
     fieldsets = (
@@ -181,6 +198,10 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         """Rows without their bodies: a list needs none."""
         found: QuerySet[RequestLog] = super().get_queryset(request)
         return found.defer("body")
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any) -> Paginator:  # type: ignore[type-arg]
+        """Pages without a total."""
+        return InfinitePaginator(queryset, per_page, request.GET.get(PAGE_VAR, ""))
 
     @display(description="Time", ordering="time")
     def when(self, row: RequestLog) -> str:

@@ -1,0 +1,89 @@
+"""The list of a long history: it is never counted, and its pages go on to the end."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from proxy.models import RequestLog
+
+pytestmark = pytest.mark.django_db
+PER_PAGE = 50
+
+
+def make(count):
+    now = datetime.now(UTC)
+    RequestLog.objects.bulk_create(
+        [
+            RequestLog(time=now, request_id=f"req_{number}", inbound_format="anthropic_messages", outcome="ok")
+            for number in range(count)
+        ],
+        batch_size=500,
+    )
+
+
+def listed(client, query=""):
+    """The ids on a page, and its text."""
+    page = client.get(reverse("admin:proxy_requestlog_changelist") + query)
+    assert page.status_code == 200
+    return [row.request_id for row in page.context["cl"].result_list], page.content.decode()
+
+
+def ids(first, last):
+    return [f"req_{number}" for number in range(first, last - 1, -1)]
+
+
+def test_pages_go_on_beyond_ten_thousand_rows(admin_client):
+    """Each page leads to the next one, until the last, which leads back only."""
+    make(10_120)
+    found, text = listed(admin_client)
+    assert found == ids(10_119, 10_070)
+    assert ("?p=2" in text, "Newer" in text) == (True, False)
+    found, text = listed(admin_client, "?p=202")
+    assert found == ids(69, 20)
+    assert ("?p=203" in text, "?p=201" in text) == (True, True)
+    found, text = listed(admin_client, "?p=203")
+    assert found == ids(19, 0)
+    assert ("?p=204" in text, "?p=202" in text) == (False, True)
+
+
+@pytest.mark.parametrize(("rows", "more"), [(0, False), (1, False), (PER_PAGE, False), (PER_PAGE + 1, True)])
+def test_a_page_leads_on_only_when_there_is_more(admin_client, rows, more):
+    """A page that is exactly full is the last one."""
+    make(rows)
+    found, text = listed(admin_client)
+    assert len(found) == min(rows, PER_PAGE)
+    assert ("?p=2" in text) is more
+
+
+@pytest.mark.parametrize("query", ["?p=3", "?p=0", "?p=-1", "?p=1000000000", "?p=9" + "9" * 40])
+def test_a_page_that_is_not_there_leads_to_the_first(admin_client, query):
+    """A number beyond the end, or no page number at all, is no error of the server and lists no wrong rows."""
+    make(PER_PAGE + 10)
+    page = admin_client.get(reverse("admin:proxy_requestlog_changelist") + query, follow=True)
+    assert [row.request_id for row in page.context["cl"].result_list] == ids(PER_PAGE + 9, 10)
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?p=2", "?outcome__exact=ok", "?since=1h", "?q=req_1", "?provider=main&p=1", "?all=", "?_facets=True"]
+)
+def test_no_query_counts_the_history_or_reads_it_whole(admin_client, query):
+    """Whatever is asked for, each query on the history stops after a page and a row."""
+    make(PER_PAGE * 5)
+    with CaptureQueriesContext(connection) as captured:
+        listed(admin_client, query)
+    on_history = [q["sql"] for q in captured if 'FROM "proxy_requestlog"' in q["sql"]]
+    assert on_history
+    for sql in on_history:
+        assert "COUNT(" not in sql
+        assert " LIMIT " in sql or "?q=" in query
+
+
+def test_no_number_of_results_is_made_up(admin_client):
+    """A filtered list says nothing about how many rows there are: nobody has counted them."""
+    make(PER_PAGE * 3)
+    _, text = listed(admin_client, "?outcome__exact=ok")
+    assert "51 result" not in text
+    assert "Page 1" in text
