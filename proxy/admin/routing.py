@@ -18,13 +18,22 @@ class RouterSettingsAdmin(ConfigAdmin):
     """The one row of router settings."""
 
     fieldsets = (
-        ("Routes", {"fields": ("default", "background", "think", "websearch")}),
-        ("Detection", {"fields": ("auto_map_regex", "auto_map_known", "background_regex", "think_min_effort")}),
+        ("Routes", {"classes": ("tab",), "fields": ("default", "background", "think", "websearch")}),
+        (
+            "Detection",
+            {
+                "classes": ("tab",),
+                "fields": ("auto_map_regex", "auto_map_known", "background_regex", "think_min_effort"),
+            },
+        ),
         (
             "Deadlines",
-            {"fields": ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s")},
+            {
+                "classes": ("tab",),
+                "fields": ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s"),
+            },
         ),
-        ("History", {"fields": ("capture_bodies", "capture_max_kb", "retention_days")}),
+        ("History", {"classes": ("tab",), "fields": ("capture_bodies", "capture_max_kb", "retention_days")}),
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, str] | None = None) -> HttpResponse:

@@ -93,6 +93,24 @@ def test_a_bad_pattern_is_a_form_error(admin_client):
     assert row.auto_map_regex != "(unclosed"
 
 
+def test_the_router_settings_are_in_tabs_and_an_error_opens_its_own(admin_client):
+    """Each group is a tab; after a refused save the page shows the tab with the mistake, not the first one."""
+    path = reverse("admin:proxy_routersettings_change", args=(RouterSettings.load().pk,))
+    text = admin_client.get(path).content.decode()
+    for name in ("routes", "detection", "deadlines", "history"):
+        assert f"activeFieldsetTab == '{name}'" in text
+    assert "activeFieldsetTab: 'routes'" in text
+    refused = admin_client.post(path, {**valid_settings(), "background_regex": "(unclosed"}).content.decode()
+    assert "activeFieldsetTab: 'detection'" in refused
+
+
+def valid_settings():
+    """What the page posts when nothing has been changed."""
+    row = RouterSettings.load()
+    values = {field.name: field.value_from_object(row) for field in RouterSettings._meta.fields}
+    return {name: value for name, value in values.items() if value not in (None, False)}
+
+
 def test_a_client_key_is_shown_once(admin_client):
     """The page after adding shows the key; the database holds its hash and no other page shows it."""
     page = admin_client.post(reverse("admin:proxy_clientkey_add"), {"name": "laptop", "enabled": "on"}, follow=True)
