@@ -42,35 +42,37 @@ def events_of(text):
 
 @pytest.mark.parametrize("preset", [NATIVE, CHAT])
 class TestSdk:
+    @pytest.fixture
     def client(self, live):
-        return anthropic.Anthropic(base_url=live.url, api_key="any", max_retries=0)
+        with anthropic.Anthropic(base_url=live.url, api_key="any", max_retries=0) as client:
+            yield client
 
-    def test_a_whole_answer(self, live, upstream, preset):
+    def test_a_whole_answer(self, live, client, upstream, preset):
         """The official SDK gets a whole answer under the model name it asked for."""
         live.configure(config_of({"smart": [at(upstream, "ok", preset=preset)]}))
-        message = self.client(live).messages.create(**BODY)
+        message = client.messages.create(**BODY)
         assert message.model == "smart"
         assert message.content[0].text
         assert message.stop_reason == "end_turn"
         assert live.record().outcome == "ok"
         assert live.record().usage.output > 0
 
-    def test_a_stream(self, live, upstream, preset):
+    def test_a_stream(self, live, client, upstream, preset):
         """The SDK's streaming helper assembles the same answer."""
         live.configure(config_of({"smart": [at(upstream, "ok", preset=preset)]}))
-        with self.client(live).messages.stream(**BODY) as stream:
+        with client.messages.stream(**BODY) as stream:
             text = "".join(stream.text_stream)
             message = stream.get_final_message()
         assert text == message.content[0].text != ""
         assert message.model == "smart"
         assert live.record().stream is True
 
-    def test_a_tool_call(self, live, upstream, preset):
+    def test_a_tool_call(self, live, client, upstream, preset):
         """A tool call comes through with its input, streamed and not."""
         live.configure(config_of({"smart": [at(upstream, "tool", preset=preset)]}))
         tools = [{"name": "get_weather", "description": "w", "input_schema": {"type": "object", "properties": {}}}]
-        whole = self.client(live).messages.create(**BODY, tools=tools)
-        with self.client(live).messages.stream(**BODY, tools=tools) as stream:
+        whole = client.messages.create(**BODY, tools=tools)
+        with client.messages.stream(**BODY, tools=tools) as stream:
             streamed = stream.get_final_message()
         for message in (whole, streamed):
             call = next(block for block in message.content if block.type == "tool_use")
@@ -296,11 +298,13 @@ def test_both_sdks_list_the_models(live):
     import openai
 
     live.configure(config_of({"smart": [], "cheap": []}))
-    theirs = anthropic.Anthropic(base_url=live.url, api_key="x")
-    assert [model.id for model in theirs.models.list()] == ["cheap", "smart"]
-    assert theirs.models.retrieve("smart").id == "smart"
-    others = openai.OpenAI(base_url=live.url + "/v1", api_key="x")
-    assert [model.id for model in others.models.list()] == ["cheap", "smart"]
+    with (
+        anthropic.Anthropic(base_url=live.url, api_key="x") as theirs,
+        openai.OpenAI(base_url=live.url + "/v1", api_key="x") as others,
+    ):
+        assert [model.id for model in theirs.models.list()] == ["cheap", "smart"]
+        assert theirs.models.retrieve("smart").id == "smart"
+        assert [model.id for model in others.models.list()] == ["cheap", "smart"]
 
 
 def test_token_counts(live, upstream):
