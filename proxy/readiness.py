@@ -11,20 +11,22 @@ from proxy.logbook import LOGBOOK
 
 def reasons() -> list[str]:
     """Why not; empty when everything is there."""
-    found: list[str] = []
-    try:
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            found.append("migrations are missing: run manage.py migrate")
-        else:
-            snapshot.start()
-    except Error as error:
-        found.append(f"the database does not answer: {type(error).__name__}")
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()
+    found = [snapshot.trouble()] if snapshot.loaded() is None and snapshot.trouble() else _database()
     if not LOGBOOK.alive:
         found.append("the log writer has stopped")
     if LOGBOOK.trouble:
         found.append(f"the request log cannot be written: {LOGBOOK.waiting} rows wait")
     return found
+
+
+def _database() -> list[str]:
+    try:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return ["migrations are missing: run manage.py migrate"]
+        return [] if snapshot.start() is not None else [snapshot.unavailable().message]
+    except Error as error:
+        return [f"the database does not answer: {type(error).__name__}"]
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()

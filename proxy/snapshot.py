@@ -1,8 +1,8 @@
 """The configuration in memory: loaded whole, swapped whole, refreshed within a second of any change.
 
 The hot path reads `current()`, which is one attribute once the first load is done. A
-daemon thread looks at the revision row; a database that is away leaves the last good
-snapshot in force.
+daemon thread loads it and looks at the revision row; a database that is away leaves the
+last good snapshot in force. Where there is none yet, requests are told why.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 
 from providers.model_facts import for_model
 from providers.models import Credential, Provider
@@ -30,12 +31,16 @@ from proxy.config import (
     RouterConfig,
     RuleConfig,
 )
+from proxy.errors import ApiError
 from proxy.models import ClientKey, ConfigRevision, LogicalModel, ModelMapping, RouterSettings, RoutingRule
 from proxy.patterns import Pattern, compile_pattern
 
 log = logging.getLogger("proxy.snapshot")
 
 REFRESH_S = 1.0
+FIRST_LOOK_S = 3.0
+"""Seconds that somebody who needs a snapshot waits for the first look at the database."""
+POLL_S = 0.02
 DRILL_HEADER = "x-ccm-drill"
 _SIGN_IN_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 
@@ -43,29 +48,55 @@ _lock = threading.Lock()
 _current: ConfigSnapshot | None = None
 _watcher: threading.Thread | None = None
 _stop = threading.Event()
+_looked = threading.Event()
+"""The first look at the database is over, however it went."""
+_waited_until = 0.0
+_trouble = ""
 
 
 def loaded() -> ConfigSnapshot | None:
-    """The snapshot in force, or None before the first request."""
+    """The snapshot in force, or None while none could be loaded."""
     return _current
+
+
+def trouble() -> str:
+    """Why the configuration cannot be read at this moment, and what to do; empty when it can."""
+    return _trouble
+
+
+def unavailable() -> ApiError:
+    """503: there is no configuration to serve this request by; the words say why."""
+    why = _trouble or "the configuration is still being read from the database"
+    return ApiError(503, "api_error", f"{why}; GET /readyz says when it is there", {"retry-after": "1"})
 
 
 async def current() -> ConfigSnapshot:
-    """The snapshot in force; the first call loads it and starts the watcher."""
+    """The snapshot in force; the first call starts the watcher and waits for its first look. Raises ApiError (503)."""
     if _current is None:
-        return await asyncio.to_thread(start)
+        watch()
+        while not _looked.is_set() and time.monotonic() < _waited_until:  # noqa: ASYNC110 (a thread sets it)
+            await asyncio.sleep(POLL_S)  # no thread: a database that hangs must not use them up
+        if _current is None:
+            raise unavailable()
     return _current
 
 
-def start() -> ConfigSnapshot:
-    """Load the snapshot unless there is one, and keep it fresh from now on. Blocks on the database."""
-    global _watcher
+def start() -> ConfigSnapshot | None:
+    """Start the watcher and wait for its first look, a few seconds at most; None when that found nothing."""
+    watch()
+    if _current is None:
+        _looked.wait(max(0.0, _waited_until - time.monotonic()))
+    return _current
+
+
+def watch() -> None:
+    """Have a thread load the snapshot and keep it fresh from now on; does not wait."""
+    global _watcher, _waited_until
     with _lock:
-        snapshot = _current or refresh()
         if _watcher is None:
+            _waited_until = time.monotonic() + FIRST_LOOK_S
             _watcher = threading.Thread(target=_watch, name="snapshot", daemon=True)
             _watcher.start()
-        return snapshot
 
 
 def refresh() -> ConfigSnapshot:
@@ -77,24 +108,50 @@ def refresh() -> ConfigSnapshot:
 
 def stop() -> None:
     """Forget the snapshot and end the watcher."""
-    global _current, _watcher
+    global _current, _watcher, _trouble
     _stop.set()
     if _watcher is not None:
         _watcher.join(REFRESH_S + 5)
-    _watcher, _current = None, None
+    _watcher, _current, _trouble = None, None, ""
     _stop.clear()
+    _looked.clear()
 
 
 def _watch() -> None:
-    while not _stop.wait(REFRESH_S):
-        try:
-            if _current is None or ConfigRevision.current() != _current.revision:
-                refresh()
-        except Exception:
-            # The last good snapshot stays in force; a request must not notice.
-            log.warning("the configuration could not be read; the last one stays in force", exc_info=True)
-            connection.close()
+    while True:
+        _look()
+        _looked.set()
+        if _stop.wait(REFRESH_S):
+            break
     connection.close()
+
+
+def _look() -> None:
+    global _trouble
+    try:
+        if _current is None or ConfigRevision.current() != _current.revision:
+            refresh()
+    except Exception as error:
+        # The last good snapshot stays in force; a request must not notice.
+        if not _trouble:  # once for each outage, not once a second
+            log.warning("the configuration could not be read; the last one, if any, stays in force", exc_info=True)
+        _trouble = _explained(error)
+        connection.close()
+    else:
+        if _trouble:
+            log.warning("the configuration can be read again")
+        _trouble = ""
+
+
+def _explained(error: Exception) -> str:
+    # The kind alone: a driver's own words can hold the address and the user.
+    kind = type(error).__name__
+    if isinstance(error, Error):
+        return (
+            f"the configuration cannot be read from the database ({kind}): "
+            "check that it runs and that DATABASE_URL is right; a new one needs manage.py migrate"
+        )
+    return f"the configuration cannot be read ({kind}); the log says why"
 
 
 def load() -> ConfigSnapshot:

@@ -1,7 +1,12 @@
+import asyncio
+
 import pytest
+from django.db import OperationalError
 
 from providers.models import Credential, Provider
 from proxy import snapshot
+from proxy.config import ConfigSnapshot
+from proxy.errors import ApiError
 from proxy.models import ClientKey, ConfigRevision, LogicalModel, ModelMapping, RouterSettings, RoutingRule
 
 pytestmark = pytest.mark.django_db
@@ -71,3 +76,52 @@ def test_every_change_moves_the_revision(provider):
     before = ConfigRevision.current()
     model.delete()
     assert ConfigRevision.current() > before
+
+
+@pytest.fixture
+def database_away(monkeypatch):
+    """The configuration cannot be read, and no watcher is running."""
+
+    def fail():
+        raise OperationalError("connection to 10.1.2.3, user ccm, failed")
+
+    monkeypatch.setattr(snapshot, "load", fail)
+    monkeypatch.setattr(snapshot, "_current", None)
+    monkeypatch.setattr(snapshot, "_trouble", "")
+
+
+def test_a_database_that_is_away_leaves_the_last_snapshot_in_force(database_away, monkeypatch, caplog):
+    """An outage is logged once, its end too; what was loaded stays, and nothing of the driver's words is told."""
+    good = ConfigSnapshot(revision=-1)
+    monkeypatch.setattr(snapshot, "_current", good)
+    snapshot._look()
+    snapshot._look()
+    assert snapshot.loaded() is good
+    assert "OperationalError" in snapshot.trouble() and "10.1.2.3" not in snapshot.trouble()
+    monkeypatch.setattr(snapshot, "load", lambda: ConfigSnapshot(revision=7))
+    snapshot._look()
+    assert snapshot.loaded().revision == 7 and not snapshot.trouble()
+    assert [record.message.partition(";")[0] for record in caplog.records] == [
+        "the configuration could not be read",
+        "the configuration can be read again",
+    ]
+
+
+def test_a_failure_that_is_not_the_databases_points_at_the_log(database_away, monkeypatch):
+    """The advice about DATABASE_URL is for errors of the database alone."""
+    monkeypatch.setattr(snapshot, "load", lambda: {}["missing"])
+    snapshot._look()
+    assert "DATABASE_URL" not in snapshot.trouble() and "the log says why" in snapshot.trouble()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_without_a_snapshot_a_request_is_told_why(database_away):
+    """The first request waits for the first look only; all get 503 with the reason and a time to come back."""
+    try:
+        for _ in range(2):
+            with pytest.raises(ApiError) as refused:
+                await snapshot.current()
+            assert (refused.value.status, refused.value.headers["retry-after"]) == (503, "1")
+            assert "DATABASE_URL" in refused.value.message
+    finally:
+        await asyncio.to_thread(snapshot.stop)
