@@ -19,7 +19,7 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.http.response import StreamingHttpResponse
 from django.urls import resolve
 
-from proxy import auth, views
+from proxy import auth, snapshot, views
 from proxy.errors import ApiError, bad_request
 from proxy.inbound.anthropic_messages import ANTHROPIC
 from proxy.request_id import new_request_id
@@ -33,7 +33,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _OWN_PATHS = {"/v1", "/health", "/healthz", "/readyz", "/api/hello"}
 CHECK_FIRST_BYTES = 256 * 1024
-"""A body announced as larger than this is only read once the client has shown a key."""
+"""More of a body than this is only read once the client has shown a key."""
 
 
 class ClientLeft(Exception):
@@ -129,18 +129,19 @@ def _refusal(error: ApiError) -> HttpResponse:
 
 
 async def _read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises ApiError (413, or what the gate says) and ClientLeft."""
+    """The whole body. Raises ApiError (413, or what the check of the key says) and ClientLeft."""
     limit: int = settings.CCM_MAX_BODY_BYTES
-    announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    if announced.isdigit() and int(announced[:15]) > CHECK_FIRST_BYTES:
-        if int(announced[:15]) > limit:
-            raise _too_large(limit)
-        refused = auth.gate(scope["method"], scope["path"], scope["headers"], (scope.get("client") or ("", 0))[0])
-        if refused is not None:
-            raise ApiError(refused[0], "authentication_error", "a client key is required to send a body of this size")
+    header = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    announced = int(header[:15]) if header.isdigit() else 0
+    if announced > limit:
+        raise _too_large(limit)
+    admitted = False
     parts: list[bytes] = []
     size = 0
     while True:
+        if not admitted and max(announced, size) > CHECK_FIRST_BYTES:
+            auth.check(auth.header_map(scope["headers"]), (scope.get("client") or ("", 0))[0], await snapshot.current())
+            admitted = True
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientLeft

@@ -17,9 +17,7 @@ from django.http.request import split_domain_port, validate_host
 from proxy import snapshot
 from proxy.config import ConfigSnapshot, KeyConfig
 from proxy.errors import ApiError
-from proxy.inbound.anthropic_messages import ANTHROPIC
 from proxy.models.client_key import digest_of
-from proxy.request_id import new_request_id
 
 _FORWARDING = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via", "cf-connecting-ip")
 
@@ -45,15 +43,20 @@ def check(headers: Mapping[str, str], client_host: str, config: ConfigSnapshot) 
     return ""
 
 
-def gate(method: str, path: str, headers: list[tuple[bytes, bytes]], client_host: str) -> tuple[int, bytes] | None:
-    """The same check for a server that has read only the headers: None to go on, else status and error body."""
-    config = snapshot.loaded()
-    if config is None or not path.startswith("/v1/"):
+def gate(method: str, path: str, headers: list[tuple[bytes, bytes]], client_host: str) -> ApiError | None:
+    """The same check for a server that has read only the headers: None to go on, else the refusal.
+
+    While there is no configuration nobody can be told from anybody: 503, before a body is read.
+    """
+    if not path.startswith("/v1/"):
         return None
+    config = snapshot.loaded()
+    if config is None:
+        return snapshot.unavailable()
     try:
         check(header_map(headers), client_host, config)
     except ApiError as error:
-        return error.status, ANTHROPIC.render_error(error, new_request_id())
+        return error
     return None
 
 

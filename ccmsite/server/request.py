@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from http.client import responses
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote
@@ -14,14 +15,12 @@ from proxy.errors import ApiError
 from proxy.inbound.anthropic_messages import ANTHROPIC
 from proxy.request_id import new_request_id
 
-Gate = Callable[[str, str, list[tuple[bytes, bytes]], str], tuple[int, bytes] | None]
-"""Method, path, headers, client address → None to go on, else the status and body of a refusal."""
+Gate = Callable[[str, str, list[tuple[bytes, bytes]], str], ApiError | None]
+"""Method, path, headers, client address → None to go on, else the refusal."""
 
 GUARDED = "/v1/"
 LINGER_S = 1.0
 """How long a refused client's bytes are still read and thrown away, so that it can read why."""
-
-_PHRASES = {400: b"Bad Request", 401: b"Unauthorized", 413: b"Content Too Large", 500: b"Internal Server Error"}
 
 
 class Request(WebRequest):
@@ -47,7 +46,7 @@ class Request(WebRequest):
             client = str(getattr(self.channel.getPeer(), "host", ""))
             refusal = self.server.gate(self.channel._command.decode("latin-1"), path, headers, client)
             if refusal is not None:
-                self._refuse(*refusal)
+                self._refuse(refusal)
 
     def handleContentChunk(self, data: bytes) -> None:
         """Some bytes of the body."""
@@ -65,20 +64,14 @@ class Request(WebRequest):
         return None if self._refused else super().process()
 
     def _refuse_size(self) -> None:
-        error = ApiError(
-            413, "request_too_large", f"the request body exceeds {self.server.max_body_bytes} bytes (CCM_MAX_BODY_MB)"
-        )
-        self._refuse(error.status, ANTHROPIC.render_error(error, new_request_id()))
+        words = f"the request body exceeds {self.server.max_body_bytes} bytes (CCM_MAX_BODY_MB)"
+        self._refuse(ApiError(413, "request_too_large", words, {"x-should-retry": "false"}))
 
-    def _refuse(self, status: int, body: bytes) -> None:
+    def _refuse(self, error: ApiError) -> None:
         self._refused = True
         self.requestHeaders.removeHeader(b"expect")  # else "100 Continue" follows the refusal
         channel = self.channel
-        head = (
-            b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nrequest-id: %s\r\n"
-            b"x-should-retry: false\r\nconnection: close\r\n\r\n"
-        ) % (status, _PHRASES.get(status, b"Refused"), len(body), new_request_id().encode())
-        channel.transport.write(head + body)
+        channel.transport.write(_rendered(error))
         channel.dataReceived = _discard
         channel.setTimeout(None)
         asyncio.get_event_loop().call_later(LINGER_S, channel.transport.loseConnection)
@@ -181,6 +174,19 @@ class Request(WebRequest):
         headers = [(b"content-type", b"application/json"), (b"request-id", request_id.encode())]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
         self.handle_reply({"type": "http.response.body", "body": ANTHROPIC.render_error(error, request_id)})
+
+
+def _rendered(error: ApiError) -> bytes:
+    """The whole answer as it goes over the wire, the last one of its connection."""
+    request_id = new_request_id()
+    body = ANTHROPIC.render_error(error, request_id)
+    headers = {
+        "content-type": "application/json", "content-length": str(len(body)), "request-id": request_id,
+        "connection": "close", **error.headers,
+    }  # fmt: skip
+    first = f"HTTP/1.1 {error.status} {responses.get(error.status, 'Refused')}"
+    lines = [first, *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
 def _discard(_data: bytes) -> None:

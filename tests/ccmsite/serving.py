@@ -63,7 +63,10 @@ async def application(scope, receive, send):
 
 def gate(method, path, headers, client):
     """Refuses whoever shows no key."""
-    return None if any(name == b"x-api-key" for name, _ in headers) else (401, b'{"type":"error"}')
+    from proxy.errors import ApiError
+
+    shown = any(name == b"x-api-key" for name, _ in headers)
+    return None if shown else ApiError(401, "authentication_error", "show a key", {"x-should-retry": "false"})
 
 
 def flush():

@@ -62,3 +62,15 @@ def test_a_database_server_that_does_not_answer_holds_up_nothing(operator):
         status, _, told = asks(address, "/v1/models")
     assert (status, told["error"]["type"]) == (503, "api_error")
     assert "database" in told["error"]["message"]
+
+
+def test_no_body_is_read_before_it_is_known_who_may_send_one(operator, tmp_path):
+    """Without a configuration a request is refused at the end of its headers, before a body was sent."""
+    operator.env["DATABASE_URL"] = f"sqlite:///{tmp_path}/not-mounted/db.sqlite3"
+    host, _, port = address_of(operator).rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=4) as client:
+        client.sendall(b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000000\r\n\r\n")
+        answer = client.recv(4096)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 ") and b"retry-after: 1" in head and b"connection: close" in head
+    assert json.loads(body)["error"]["type"] == "api_error"
