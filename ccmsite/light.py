@@ -54,6 +54,11 @@ class LightHandler:
         elif path.startswith("/v1/") or path in _OWN_PATHS:
             await self._serve(scope, receive, send)
         else:
+            try:
+                auth.check_host(auth.header_map(scope["headers"]))  # Django's own answer is a page that names no fix
+            except ApiError as error:
+                await _send(_refusal(error), send)
+                return
             await self._fallback(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,7 +16,7 @@ from django.http.request import split_domain_port, validate_host
 
 from proxy import snapshot
 from proxy.config import ConfigSnapshot, KeyConfig
-from proxy.errors import ApiError
+from proxy.errors import ApiError, bad_request
 from proxy.models.client_key import digest_of
 
 _FORWARDING = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via", "cf-connecting-ip")
@@ -27,9 +27,7 @@ def check(headers: Mapping[str, str], client_host: str, config: ConfigSnapshot) 
 
     `headers` has lower-case names. Either of two keys shown may be the valid one.
     """
-    host = headers.get("host", "")
-    if not _host_allowed(host):
-        raise ApiError(400, "invalid_request_error", "the Host header names a host that is not in ALLOWED_HOSTS")
+    host = check_host(headers)
     for shown in _shown_keys(headers):
         if (key := _find(shown, config)) is not None:
             return key.name
@@ -41,6 +39,15 @@ def check(headers: Mapping[str, str], client_host: str, config: ConfigSnapshot) 
             {"x-should-retry": "false"},
         )  # fmt: skip
     return ""
+
+
+def check_host(headers: Mapping[str, str]) -> str:
+    """The host that the client named, a port included. Raises ApiError (400) when it is not one of ours."""
+    host = headers.get("host", "")
+    domain, _ = split_domain_port(host)
+    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+        raise bad_request("the Host header names a host that is not in ALLOWED_HOSTS")
+    return host
 
 
 def gate(method: str, path: str, headers: list[tuple[bytes, bytes]], client_host: str) -> ApiError | None:
@@ -102,8 +109,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-def _host_allowed(host: str) -> bool:
-    domain, _ = split_domain_port(host)
-    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)

@@ -15,7 +15,8 @@ from typing import Any
 from daphne import server as daphne_server
 from twisted.internet import reactor
 
-from ccmsite.server.request import Factory, Gate, Request
+from ccmsite.server.channel import Factory
+from ccmsite.server.request import Gate, Request
 
 log = logging.getLogger("ccmsite.server")
 

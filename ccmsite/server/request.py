@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from http.client import responses
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote
 
-from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.http_protocol import WebRequest
 
-from proxy.errors import ApiError
+from proxy.errors import ApiError, bad_request
 from proxy.inbound.anthropic_messages import ANTHROPIC
 from proxy.request_id import new_request_id
 
@@ -19,8 +18,6 @@ Gate = Callable[[str, str, list[tuple[bytes, bytes]], str], ApiError | None]
 """Method, path, headers, client address → None to go on, else the refusal."""
 
 GUARDED = "/v1/"
-LINGER_S = 1.0
-"""How long a refused client's bytes are still read and thrown away, so that it can read why."""
 
 
 class Request(WebRequest):
@@ -36,9 +33,13 @@ class Request(WebRequest):
     def gotLength(self, length: int | None) -> None:
         """The headers are complete, the body is not read yet: the moment to say no."""
         self.requestHeaders.removeHeader(b"daphne-root-path")
+        self._parsePOSTFormSubmission = False  # the application reads forms; nobody needs them parsed here, too
         self.content = BytesIO()
         if length is not None and length > self.server.max_body_bytes:
             self._refuse_size()
+            return
+        if len(self.requestHeaders.getRawHeaders(b"host", [])) > 1:
+            self._refuse(bad_request("there is more than one Host header"))
             return
         path = unquote(self.channel._path.partition(b"?")[0].decode("latin-1"))  # as the application will see it
         if path.startswith(GUARDED) and self.server.gate is not None:
@@ -70,11 +71,7 @@ class Request(WebRequest):
     def _refuse(self, error: ApiError) -> None:
         self._refused = True
         self.requestHeaders.removeHeader(b"expect")  # else "100 Continue" follows the refusal
-        channel = self.channel
-        channel.transport.write(_rendered(error))
-        channel.dataReceived = _discard
-        channel.setTimeout(None)
-        asyncio.get_event_loop().call_later(LINGER_S, channel.transport.loseConnection)
+        self.channel.refuse(error)
         self.server.protocol_disconnected(self)
 
     # The answer, going out
@@ -154,11 +151,9 @@ class Request(WebRequest):
             self._connection.transport.abortConnection()
 
     def _break_off(self) -> None:
-        # What was written still goes out; the missing last chunk tells the client that more was to come.
+        # The missing last chunk tells the client that more was to come.
         if self._connection is not None:
-            transport = self._connection.transport
-            transport.loseConnection()
-            asyncio.get_event_loop().call_later(LINGER_S, transport.abortConnection)
+            self._connection.end()
 
     def handle_exception(self, exception: BaseException) -> None:
         """The application failed: an error answer when none was begun, else an end the client can see."""
@@ -174,30 +169,3 @@ class Request(WebRequest):
         headers = [(b"content-type", b"application/json"), (b"request-id", request_id.encode())]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
         self.handle_reply({"type": "http.response.body", "body": ANTHROPIC.render_error(error, request_id)})
-
-
-def _rendered(error: ApiError) -> bytes:
-    """The whole answer as it goes over the wire, the last one of its connection."""
-    request_id = new_request_id()
-    body = ANTHROPIC.render_error(error, request_id)
-    headers = {
-        "content-type": "application/json", "content-length": str(len(body)), "request-id": request_id,
-        "connection": "close", **error.headers,
-    }  # fmt: skip
-    first = f"HTTP/1.1 {error.status} {responses.get(error.status, 'Refused')}"
-    lines = [first, *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
-
-
-def _discard(_data: bytes) -> None:
-    return None
-
-
-class Factory(HTTPFactory):
-    """Makes connections whose requests are ours."""
-
-    def buildProtocol(self, addr: Any) -> Any:
-        """One connection."""
-        protocol = super().buildProtocol(addr)
-        protocol.requestFactory = Request
-        return protocol
