@@ -15,7 +15,7 @@ from typing import Any
 from daphne import server as daphne_server
 from twisted.internet import reactor
 
-from ccmsite.server.channel import Factory
+from ccmsite.server.channel import Factory, Pace
 from ccmsite.server.request import Gate, Request
 
 log = logging.getLogger("ccmsite.server")
@@ -26,6 +26,7 @@ STALL_S = 120.0
 DRAIN_S = 30.0
 FAREWELL_S = 3.0
 """Seconds that a request gets to clean up once it was told that its client is gone."""
+LOOKS_PER_WINDOW = 10
 PARENT_POLL_S = 1.0
 THREADS = 16
 """For name look-ups and the snapshot; one dead provider's look-ups must not hold up the others'."""
@@ -42,8 +43,9 @@ class Server(daphne_server.Server):
 
     def __init__(
         self, application: Any, listener: socket.socket, *, max_body_bytes: int, gate: Gate | None = None,
-        drain_s: float = DRAIN_S, stall_s: float = STALL_S, on_exit: Callable[[], None] = lambda: None,
-        ready: Callable[[], None] = lambda: None, parent_pid: int | None = None,
+        drain_s: float = DRAIN_S, stall_s: float = STALL_S, pace: Pace | None = None,
+        on_exit: Callable[[], None] = lambda: None, ready: Callable[[], None] = lambda: None,
+        parent_pid: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
             application, endpoints=["tcp:0"], signal_handlers=False, server_name="", verbosity=1,
@@ -55,6 +57,7 @@ class Server(daphne_server.Server):
         self._listener = listener
         self._drain_s = drain_s
         self._stall_s = stall_s
+        self._pace = pace or Pace()
         self._on_exit = on_exit
         self._ready = ready
         self._parent_pid = parent_pid
@@ -71,8 +74,15 @@ class Server(daphne_server.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.drain)
         reactor.callWhenRunning(self._ready)
+        reactor.callWhenRunning(self._look_at_arrivals)
         if self._parent_pid is not None:
             reactor.callWhenRunning(self._watch_parent)
+
+    def _look_at_arrivals(self) -> None:
+        loop = asyncio.get_event_loop()
+        loop.call_later(self._pace.window_s / LOOKS_PER_WINDOW, self._look_at_arrivals)
+        for channel in list(self.http_factory.channels):
+            channel.look(loop.time(), self._pace)
 
     def _watch_parent(self) -> None:
         # A worker whose supervisor was killed would hold the port for ever, unknown to `status` and `stop`.

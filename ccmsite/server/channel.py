@@ -1,8 +1,10 @@
-"""One connection at the server: what is not HTTP is told so in the envelope, as the last word."""
+"""One connection at the server: what is no HTTP, or comes too slowly, is told so in the envelope, as the last word."""
 
 from __future__ import annotations
 
 import asyncio
+import weakref
+from dataclasses import dataclass
 from http.client import responses
 from typing import Any
 
@@ -17,6 +19,15 @@ from proxy.request_id import new_request_id
 LINGER_S = 1.0
 """How long a refused client's bytes are still read and thrown away, so that it can read why."""
 
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a request must arrive: its head within one window, so many bytes of its body in each."""
+
+    window_s: float = 30.0
+    body_bytes_per_s: float = 5_000.0
+
+
 _HTTPChannel: Any = HTTPChannel  # half typed, by Twisted: its own transport would not fit
 
 
@@ -25,6 +36,37 @@ class Channel(_HTTPChannel):
 
     refused = False
     requestFactory = Request
+    _in_body = False
+    _window: tuple[float, int] | None = None
+    """When the present window was opened, and how much of the body was there then."""
+
+    def look(self, now: float, pace: Pace) -> None:
+        """Refuse a request that arrives too slowly (408); somebody calls this every now and then."""
+        if self.refused or self._handlingRequest or not (self.requests or self._buffer):
+            self._window = None  # nothing is arriving; an idle connection has a time limit of its own
+            return
+        received = self.requests[-1].received if self._in_body else 0
+        began, before = self._window or (now, received)
+        if self._window is not None and now - began < pace.window_s:
+            return
+        if self._window is None or (self._in_body and received - before >= pace.body_bytes_per_s * (now - began)):
+            self._window = (now, received)
+            return
+        words = (
+            f"the request arrived too slowly: its headers must be complete within {pace.window_s:g} s, "
+            f"its body must bring {pace.body_bytes_per_s:g} bytes a second"
+        )
+        self.refuse(ApiError(408, "timeout_error", words))
+
+    def allHeadersReceived(self) -> None:
+        """The head is complete; now the body's pace counts."""
+        self._in_body, self._window = True, None
+        super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:
+        """The request is complete."""
+        self._in_body, self._window = False, None
+        super().allContentReceived()
 
     def refuse(self, error: ApiError) -> None:
         """Answer with an error, once, read no more, and close. Only while no answer is under way."""
@@ -85,8 +127,13 @@ class Factory(HTTPFactory):
 
     protocol = Channel
 
+    def __init__(self, server: Any) -> None:
+        super().__init__(server)
+        self.channels: weakref.WeakSet[Any] = weakref.WeakSet()
+
     def buildProtocol(self, addr: Any) -> Any:
         """One connection."""
-        protocol = super().buildProtocol(addr)
-        protocol.requestFactory = Request
-        return protocol
+        channel = super().buildProtocol(addr)
+        channel.requestFactory = Request
+        self.channels.add(channel)
+        return channel

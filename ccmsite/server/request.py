@@ -24,7 +24,8 @@ class Request(WebRequest):
     """daphne's request with a gate at the end of the headers, a cap on the body and a brake on the answer."""
 
     _refused = False
-    _received = 0
+    received = 0
+    """Bytes of the body so far."""
     _resumed: asyncio.Future[None] | None = None
     _braking = False
 
@@ -51,10 +52,10 @@ class Request(WebRequest):
 
     def handleContentChunk(self, data: bytes) -> None:
         """Some bytes of the body."""
-        self._received += len(data)
+        self.received += len(data)
         if self._refused:
             return
-        if self._received > self.server.max_body_bytes:
+        if self.received > self.server.max_body_bytes:
             self.content = BytesIO()
             self._refuse_size()
             return

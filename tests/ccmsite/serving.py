@@ -26,6 +26,8 @@ async def application(scope, receive, send):
         print((await receive())["type"], flush=True)
         return
     path = scope["path"]
+    if path == "/slow":
+        await asyncio.sleep(2.5)
     await send({"type": "http.response.start", "status": 200, "headers": []})
     if path == "/flood":
         for _ in range(1600):
@@ -87,11 +89,14 @@ def main(kind, port):
         Server(application, endpoints=[f"tcp:{port}:interface=127.0.0.1"]).run()
     else:
         from ccmsite.server.app import Server, listen
+        from ccmsite.server.channel import Pace
 
         listener = listen("127.0.0.1", port)
         Server(
             application, listener, max_body_bytes=MAX_BODY, gate=gate, drain_s=1.5, stall_s=0.5,
-            ready=lambda: print("port", port, flush=True), on_exit=fail if kind == "failing-exit" else flush,
+            pace=Pace(window_s=1.0, body_bytes_per_s=2000.0),
+            ready=lambda: print("port", port, flush=True),
+            on_exit=fail if kind == "failing-exit" else flush,
         ).run()  # fmt: skip
 
 
