@@ -62,7 +62,7 @@ class Server(daphne_server.Server):
         self._ready = ready
         self._parent_pid = parent_pid
         self._port: Any = None
-        self._draining = False
+        self.draining = False
 
     def _open(self) -> None:
         self.http_factory = Factory(self)
@@ -113,8 +113,8 @@ class Server(daphne_server.Server):
 
     def drain(self) -> None:
         """Stop listening, let running requests end, tell the rest that it is over, then exit."""
-        if not self._draining:
-            self._draining = True
+        if not self.draining:
+            self.draining = True
             log.info("draining: %d requests are running", len(self._running()))
             self._drainer = asyncio.ensure_future(self._drain())
 
@@ -123,6 +123,8 @@ class Server(daphne_server.Server):
         if self._port is not None:
             await self._port.stopListening().asFuture(asyncio.get_running_loop())
         try:
+            for channel in list(self.http_factory.channels):
+                channel.drain()
             await self._wait_for_requests(self._drain_s)
             for protocol in self._running():
                 _say_goodbye(protocol)
@@ -133,8 +135,12 @@ class Server(daphne_server.Server):
 
     async def _wait_for_requests(self, seconds: float) -> None:
         end = asyncio.get_running_loop().time() + seconds
-        while self._running() and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 (daphne tells nobody)
+        while self._busy() and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 (daphne tells nobody)
             await asyncio.sleep(0.05)
+
+    def _busy(self) -> bool:
+        # An application can be done long before its client has read the answer.
+        return bool(self._running()) or any(channel.busy for channel in list(self.http_factory.channels))
 
     def _running(self) -> list[Any]:
         return [

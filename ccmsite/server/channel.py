@@ -37,6 +37,8 @@ class Channel(_HTTPChannel):
     refused = False
     requestFactory = Request
     _in_body = False
+    _served = False
+    _lost = False
     _window: tuple[float, int] | None = None
     """When the present window was opened, and how much of the body was there then."""
 
@@ -58,6 +60,26 @@ class Channel(_HTTPChannel):
         )
         self.refuse(ApiError(408, "timeout_error", words))
 
+    @property
+    def busy(self) -> bool:
+        """Whether a body is arriving, a request is worked on, or its answer has not gone out."""
+        ours = not self._lost and self.transport.protocol is self  # a WebSocket takes the transport over
+        return ours and bool(self._handlingRequest or self._in_body or self.transport.disconnecting)
+
+    def drain(self) -> None:
+        """The server is ending: what is under way here is the last thing, and a connection at rest is closed."""
+        if self.busy:
+            self.persistent = False
+            if self.requests and not self.requests[0].startedWriting:
+                self.requests[0].responseHeaders.setRawHeaders(b"connection", [b"close"])
+        elif self._served and not self.requests and not self._buffer:
+            self.loseConnection()
+
+    def connectionLost(self, reason: Any) -> None:
+        """The connection is no more."""
+        self._lost = True
+        super().connectionLost(reason)
+
     def allHeadersReceived(self) -> None:
         """The head is complete; now the body's pace counts."""
         self._in_body, self._window = True, None
@@ -65,7 +87,7 @@ class Channel(_HTTPChannel):
 
     def allContentReceived(self) -> None:
         """The request is complete."""
-        self._in_body, self._window = False, None
+        self._in_body, self._window, self._served = False, None, True
         super().allContentReceived()
 
     def refuse(self, error: ApiError) -> None:

@@ -36,6 +36,9 @@ class Request(WebRequest):
         self.requestHeaders.removeHeader(b"daphne-root-path")
         self._parsePOSTFormSubmission = False  # the application reads forms; nobody needs them parsed here, too
         self.content = BytesIO()
+        if self.server.draining:
+            self._refuse(ApiError(503, "api_error", "the server is ending; send this again", {"retry-after": "2"}))
+            return
         if length is not None and length > self.server.max_body_bytes:
             self._refuse_size()
             return

@@ -26,8 +26,8 @@ async def application(scope, receive, send):
         print((await receive())["type"], flush=True)
         return
     path = scope["path"]
-    if path == "/slow":
-        await asyncio.sleep(2.5)
+    if path in ("/slow", "/soon"):
+        await asyncio.sleep(2.5 if path == "/slow" else 0.8)
     await send({"type": "http.response.start", "status": 200, "headers": []})
     if path == "/flood":
         for _ in range(1600):
