@@ -18,6 +18,8 @@ Gate = Callable[[str, str, list[tuple[bytes, bytes]], str], ApiError | None]
 """Method, path, headers, client address → None to go on, else the refusal."""
 
 GUARDED = "/v1/"
+PAGE_BODY_BYTES = 2_621_440
+"""The cap outside /v1, where no key is asked for: more than any form of the admin; Django's own default."""
 
 
 class Request(WebRequest):
@@ -36,16 +38,19 @@ class Request(WebRequest):
         self.requestHeaders.removeHeader(b"daphne-root-path")
         self._parsePOSTFormSubmission = False  # the application reads forms; nobody needs them parsed here, too
         self.content = BytesIO()
+        self._cap: int = self.server.max_body_bytes
         if self.server.draining:
             self._refuse(ApiError(503, "api_error", "the server is ending; send this again", {"retry-after": "2"}))
             return
-        if length is not None and length > self.server.max_body_bytes:
+        path = unquote(self.channel._path.partition(b"?")[0].decode("latin-1"))  # as the application will see it
+        if not path.startswith(GUARDED):
+            self._cap = min(PAGE_BODY_BYTES, self._cap)
+        if length is not None and length > self._cap:
             self._refuse_size()
             return
         if len(self.requestHeaders.getRawHeaders(b"host", [])) > 1:
             self._refuse(bad_request("there is more than one Host header"))
             return
-        path = unquote(self.channel._path.partition(b"?")[0].decode("latin-1"))  # as the application will see it
         if path.startswith(GUARDED) and self.server.gate is not None:
             headers = [(n.lower(), v) for n, values in self.requestHeaders.getAllRawHeaders() for v in values]
             client = str(getattr(self.channel.getPeer(), "host", ""))
@@ -58,7 +63,7 @@ class Request(WebRequest):
         self.received += len(data)
         if self._refused:
             return
-        if self.received > self.server.max_body_bytes:
+        if self.received > self._cap:
             self.content = BytesIO()
             self._refuse_size()
             return
@@ -69,7 +74,8 @@ class Request(WebRequest):
         return None if self._refused else super().process()
 
     def _refuse_size(self) -> None:
-        words = f"the request body exceeds {self.server.max_body_bytes} bytes (CCM_MAX_BODY_MB)"
+        setting = " (CCM_MAX_BODY_MB)" if self._cap == self.server.max_body_bytes else ""
+        words = f"the request body exceeds {self._cap} bytes{setting}"
         self._refuse(ApiError(413, "request_too_large", words, {"x-should-retry": "false"}))
 
     def _refuse(self, error: ApiError) -> None:

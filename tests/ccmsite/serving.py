@@ -13,7 +13,7 @@ import django
 
 django.setup()
 
-MAX_BODY = 1_000_000
+MAX_BODY = 4_000_000
 PIECE = b"x" * 65_536
 
 
