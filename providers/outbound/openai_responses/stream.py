@@ -59,7 +59,8 @@ class ResponsesTranslator:
         self._shown = shows_thinking(messages.parsed)
         self._asked = thinking_type(messages.parsed) not in (None, "disabled")
         self._id = ""
-        self._writer = BlockWriter()
+        # Thinking that came without a blob to send back is still marked as this model's own.
+        self._writer = BlockWriter(lambda: signatures.tag(self._origin, None))
         self._items = Items()
         self._written = 0
         """How many of the items are wholly written."""

@@ -154,6 +154,13 @@ def test_a_signature_ends_its_thinking_and_carries_the_items_last_word():
     assert signatures.untag(signature, TARGET.origin + "-other") is None
 
 
+def test_thinking_without_a_blob_is_marked_as_this_models():
+    """Raw thinking has nothing to send back, yet its signature keeps it from vendors that did not make it."""
+    text = b"".join(replay(recording("reasoning_raw_text"))[0])
+    assert text.count(b"signature_delta") == 1
+    assert signatures.tag(TARGET.origin, None).encode() in text
+
+
 def test_usage_is_the_upstreams_without_what_the_cache_read_or_wrote():
     """The upstream's count goes out at the end, cached and thinking tokens apart; without one there is an estimate."""
     usage = {"input_tokens": 12, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 8, "output_tokens": 7}
