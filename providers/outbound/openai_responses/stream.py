@@ -203,7 +203,7 @@ class ResponsesTranslator:
             self._searches.called(item.entry)
             events = self._searches.told(self._writer, self._id)
         else:
-            events = self._writer.close() + self._searches.told(self._writer, self._id)
+            events = self._searches.told(self._writer, self._id)
         return events + self._writer.close()
 
     def _tool(self, item: Item) -> list[MessagesEvent]:

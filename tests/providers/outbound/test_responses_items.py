@@ -64,3 +64,29 @@ def test_the_parts_of_a_reasoning_are_paragraphs():
             item.hear(text, ("part", part))
         item.hear_whole("c", ("part", 2))
         assert item.text == expected
+
+
+def test_a_second_beginning_under_another_id_is_another_item():
+    """Where all are numbered 0 and none is ended, the ids tell the calls apart."""
+    parts = [added("function_call", id=f"f{n}", call_id=f"c{n}", name="T") for n in range(2)]
+    assert [call[0] for call in message(replay(*sse(*parts, completed()))[0])[1]] == ["c0", "c1"]
+
+
+def test_the_last_event_completes_each_item_by_its_id():
+    """Arguments told only at the end reach the call they belong to, in whatever order they are told."""
+    calls = [{"id": f"f{n}", "call_id": f"c{n}", "name": "T"} for n in range(2)]
+    output = [{"type": "function_call", **calls[n], "arguments": f'{{"n":{n}}}'} for n in (1, 0)]
+    parts = [added("function_call", n, **calls[n]) for n in range(2)]
+    events, _ = replay(*sse(*parts, completed(output=output)))
+    assert message(events)[1] == [("c0", "T", '{"n":0}'), ("c1", "T", '{"n":1}')]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_item_under_another_id_in_the_last_event_is_no_new_one(ended):
+    """Its place among its likes tells which item is meant; what had ended says nothing more."""
+    text = [{"type": "output_text", "text": "x"}]
+    begun = [added("message", id="a"), {"type": "response.output_text.delta", "output_index": 0, "delta": "x"}]
+    parts = [done("message", id="a", content=text)] if ended else begun
+    output = [{"type": "message", "id": "b", "content": [{"type": "output_text", "text": "xy"}]}]
+    events, _ = replay(*sse(*parts, completed(output=output)))
+    assert message(events)[1] == [("text", "x" if ended else "xy")]

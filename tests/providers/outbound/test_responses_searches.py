@@ -5,7 +5,7 @@ import json
 import pytest
 
 from providers.wire import signatures
-from tests.providers.outbound.responses_replay import completed, done, message, recording, replay, sse
+from tests.providers.outbound.responses_replay import added, completed, done, message, recording, replay, sse
 
 
 @pytest.mark.parametrize("name", ["web_search_citations", "web_search_sources"])
@@ -32,8 +32,8 @@ def search(query="q", kind="search", **fields):
     return done("web_search_call", id=query, status="completed", action={"type": kind, "query": query, **fields})
 
 
-def text(words, *urls):
-    cited = [{"type": "url_citation", "url": url, "title": ""} for url in urls]
+def text(words, *urls, title=""):
+    cited = [{"type": "url_citation", "url": url, "title": title} for url in urls]
     return done("message", id=words, content=[{"type": "output_text", "text": words, "annotations": cited}])
 
 
@@ -66,3 +66,23 @@ def test_reading_a_page_is_no_search(kind):
     events, _ = replay(*sse(search(kind=kind), text("a"), completed()))
     assert message(events)[1] == [("text", "a")]
     assert "server_tool_use" not in message(events)[2]
+
+
+def test_a_search_after_the_last_text_found_nothing_that_was_cited_before():
+    """What one search was cited for is not told again for another at the end."""
+    events, _ = replay(*sse(search("one"), text("a", "u"), search("two"), completed()))
+    found = [block for block in message(events)[1] if block[0] == "found"]
+    assert found == [("found", [("u", "u")]), ("found", [])]
+
+
+def test_a_search_that_never_ends_holds_nothing_up():
+    """A search that only began makes no block and nothing waits for it."""
+    events, _ = replay(*sse(added("web_search_call", id="w"), text("a"), completed()))
+    assert message(events)[1] == [("text", "a")]
+
+
+def test_titles_come_from_wherever_they_are_told():
+    """A title once cited is kept, and names a source that was told without one."""
+    named, bare = text("a", "u", title="U"), text("b", "u")
+    events, _ = replay(*sse(named, bare, search(sources=[{"url": "u"}, {"url": "v"}]), completed()))
+    assert ("found", [("u", "U"), ("v", "v")]) in message(events)[1]

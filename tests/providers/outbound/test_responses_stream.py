@@ -176,9 +176,10 @@ def test_usage_is_the_upstreams_without_what_the_cache_read_or_wrote():
 
 def test_cached_tokens_beyond_the_input_were_never_in_it():
     """A cached count above the input's is not subtracted: no negative tokens."""
-    usage = {"input_tokens": 5, "output_tokens": 1, "input_tokens_details": {"cached_tokens": 50}}
-    events, _ = replay(*sse({"type": "response.completed", "response": {"usage": usage}}))
-    assert message(events)[2]["input_tokens"] == 5
+    for details in ({"cached_tokens": 50}, {"cached_tokens": 3, "cache_write_tokens": 4}):
+        usage = {"input_tokens": 5, "output_tokens": 1, "input_tokens_details": details}
+        events, _ = replay(*sse({"type": "response.completed", "response": {"usage": usage}}))
+        assert message(events)[2]["input_tokens"] == 5
 
 
 @pytest.mark.parametrize("name", ["text", "tools_parallel", "reasoning_then_text"])
@@ -245,6 +246,35 @@ def test_a_completed_event_that_tells_of_truncation_is_believed():
     assert message(events)[0] == "max_tokens"
     _, failed = replay(*sse(completed("failed", error={"code": "server_error", "message": "no"})))
     assert failed.kind is FailureKind.OVERLOADED
+
+
+def test_an_incomplete_response_says_why():
+    """An error inside is a failure; a response that was steered away from ended in good order."""
+    error = {"code": "server_error", "message": "no"}
+    assert replay(*sse(completed("incomplete", error=error)))[1].kind is FailureKind.OVERLOADED
+    steered = completed("incomplete", incomplete_details={"reason": "steered"})
+    assert message(replay(*sse(steered))[0])[0] == "end_turn"
+
+
+def test_a_refusal_told_as_a_whole_is_one():
+    """Without pieces and without an item that ends, a refusal still is no ordinary answer."""
+    refusal = {"type": "response.refusal.done", "output_index": 0, "refusal": "No."}
+    assert message(replay(*sse(refusal, completed()))[0])[:2] == ("refusal", [("text", "No.")])
+
+
+def test_a_whole_call_does_not_mend_a_broken_one():
+    """One call whose arguments are no object spoils the answer, whatever follows it."""
+    calls = [call(0, arguments="{"), call(1)]
+    _, failed = replay(*sse(*(done("function_call", **fields) for fields in calls), completed()))
+    assert failed.kind is FailureKind.GARBLED
+
+
+def test_reasoning_nobody_asked_for_is_told_once():
+    """Of two calls after one thought only the first is preceded by its signature."""
+    thought = done("reasoning", 0, id="r", encrypted_content="blob")
+    calls = [done("function_call", **call(n)) for n in (1, 2)]
+    blocks = message(replay(*sse(thought, *calls, completed()), body={})[0])[1]
+    assert blocks == [("thinking", "", ("r", "blob")), ("c1", "T", "{}"), ("c2", "T", "{}")]
 
 
 @pytest.mark.parametrize(
