@@ -6,11 +6,9 @@ import re
 from collections.abc import Mapping
 
 from providers.wire.messages import PING, MessagesEvent, MessagesReply, MessagesRequest, Operation
-from providers.wire.spans import MalformedJson, decode_string, dumps, scan_object
+from providers.wire.spans import dumps
 from proxy.errors import ApiError, bad_request
-
-MAX_BRACKETS = 500_000
-"""More arrays and objects than any conversation has; parsing them would cost memory by the hundred megabytes."""
+from proxy.inbound.json_body import is_streamed, model_of, read_members
 
 _FORWARDED = ("anthropic-", "x-claude-code-", "x-stainless-", "x-app", "user-agent")
 _PRINTABLE = re.compile(r"^[\x20-\x7e]*$")
@@ -24,33 +22,16 @@ class AnthropicInbound:
 
     def parse(self, body: bytes, headers: Mapping[str, str], operation: Operation, beta: bool) -> MessagesRequest:
         """Read what routing needs and keep the bytes. Unknown fields, blocks and tools are none of our business."""
-        if not body.strip():
-            raise bad_request("the request body is empty; send a JSON object")
-        if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
-            raise ApiError(413, "request_too_large", f"the body holds more than {MAX_BRACKETS} arrays and objects")
-        try:
-            body.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise bad_request(f"the request body is not UTF-8 (byte {error.start})") from error
-        try:
-            members = scan_object(body)
-        except MalformedJson as error:
-            raise bad_request(f"{error}") from error
-        model = decode_string(members.get("model", b""))
-        if not model or not model.strip():
-            raise bad_request("model: a non-empty string is required")
+        members = read_members(body)
+        model = model_of(members)
         if members.get("messages", b"")[:1] != b"[":
             raise bad_request("messages: an array of messages is required")
-        stream = members.get("stream", b"false")
-        if stream not in (b"true", b"false", b"null"):
-            raise bad_request("stream: must be true or false")
+        stream = is_streamed(members) and operation == "messages"
         forwarded = {
             name: value for name, value in headers.items()
             if name.startswith(_FORWARDED) and _PRINTABLE.match(value)
         }  # fmt: skip
-        return MessagesRequest(
-            body, members, model, stream == b"true" and operation == "messages", operation, forwarded, beta
-        )
+        return MessagesRequest(body, members, model, stream, operation, forwarded, beta)
 
     def renderer(self, request: MessagesRequest) -> AnthropicRenderer:
         """The frames need no state: one renderer serves all streams."""

@@ -4,7 +4,8 @@ import pytest
 
 from providers.wire.messages import PING
 from proxy.errors import ApiError
-from proxy.inbound.anthropic_messages import ANTHROPIC, MAX_BRACKETS
+from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.inbound.json_body import MAX_BRACKETS
 
 GOOD = {"model": "claude-x", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}
 
