@@ -15,6 +15,8 @@ from providers.wire.spans import MalformedJson, dumps, loads
 
 MARK = "ccm1."
 """What our signatures begin with."""
+DETAILS_FORMAT = "ccm-v1"
+"""The `format` of a Chat `reasoning_details` entry that we made of a thinking block: no Chat upstream may see it."""
 
 
 def tag(origin: str, payload: Any) -> str:

@@ -1,0 +1,73 @@
+"""Tools and tool choice of a Chat request in the words of Messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+
+
+def is_legacy(source: dict[str, Any]) -> bool:
+    """True when the client speaks of `functions` and knows no `tool_calls`."""
+    return bool(source.get("functions")) and not source.get("tools")
+
+
+def tools_of(source: dict[str, Any], called: Iterable[str]) -> dict[str, Any]:
+    """`tools` and `tool_choice`. `called`: the tools that the conversation's turns call."""
+    tools = _offered(source)
+    choice = source.get("tool_choice")
+    if is_legacy(source):
+        named = source.get("function_call")
+        choice = {"function": named} if isinstance(named, dict) else named
+    if not tools:
+        # Some upstreams refuse a conversation with calls of tools that are not described.
+        stubs = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in called]
+        return {"tools": stubs, "tool_choice": {"type": "none"}} if stubs else {}
+    tools, wanted = _chosen(tools, choice)
+    if source.get("parallel_tool_calls") is False or is_legacy(source):
+        wanted = wanted or {"type": "auto"}
+        if wanted["type"] != "none":
+            wanted["disable_parallel_tool_use"] = True
+    return {"tools": tools, "tool_choice": wanted} if wanted else {"tools": tools}
+
+
+def _offered(source: dict[str, Any]) -> list[dict[str, Any]]:
+    tools, functions = source.get("tools"), source.get("functions")
+    described = [tool.get("function") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    if is_legacy(source) and isinstance(functions, list):
+        described = functions
+    offered = [_tool(function) for function in described if isinstance(function, dict) and _name(function)]
+    if isinstance(source.get("web_search_options"), dict):
+        offered.append({"type": "web_search_20250305", "name": "web_search"})
+    return offered
+
+
+def _tool(function: dict[str, Any]) -> dict[str, Any]:
+    schema = function.get("parameters")
+    schema = schema if isinstance(schema, dict) else {"properties": {}}
+    tool: dict[str, Any] = {"name": function["name"]}
+    if isinstance(function.get("description"), str) and function["description"]:
+        tool["description"] = function["description"]
+    return {**tool, "input_schema": schema if "type" in schema else {"type": "object", **schema}}
+
+
+def _chosen(tools: list[dict[str, Any]], choice: Any) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """The tools that may be called and the choice among them; None when the client left it open."""
+    if isinstance(choice, str):
+        return tools, {"type": _CHOICES[choice]} if choice in _CHOICES else None
+    if not isinstance(choice, dict):
+        return tools, None
+    allowed = choice.get("allowed_tools")
+    if isinstance(allowed, dict):
+        listed = allowed.get("tools")
+        names = {_name(tool.get("function")) for tool in listed if isinstance(tool, dict)} if listed else set()
+        kept = [tool for tool in tools if tool["name"] in names]
+        return (kept, {"type": "any" if allowed.get("mode") == "required" else "auto"}) if kept else (tools, None)
+    name = _name(choice.get("function"))
+    return tools, {"type": "tool", "name": name} if any(tool["name"] == name for tool in tools) else None
+
+
+def _name(function: Any) -> str:
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else ""
