@@ -21,7 +21,7 @@ from django.urls import resolve
 
 from proxy import auth, snapshot, views
 from proxy.errors import ApiError, bad_request
-from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.inbound.dialects import dialect_of
 from proxy.request_id import new_request_id
 
 log = logging.getLogger("ccmsite.light")
@@ -67,7 +67,7 @@ class LightHandler:
         except ClientLeft:
             return
         except ApiError as error:
-            await _send(_refusal(error), send)
+            await _send(_refusal(scope, error), send)
             return
         leaving = _Departure(receive)
         try:
@@ -117,17 +117,17 @@ async def _respond(scope: Scope, body: bytes) -> HttpResponseBase:
         response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
         return response
     except Http404:
-        return _refusal(ApiError(404, "not_found_error", "there is nothing at this path"))
+        return _refusal(scope, ApiError(404, "not_found_error", "there is nothing at this path"))
     except (SuspiciousOperation, BadRequest, UnicodeError, ValueError) as error:
         log.info("a request could not be understood: %s", type(error).__name__)
-        return _refusal(bad_request("the request cannot be understood"))
+        return _refusal(scope, bad_request("the request cannot be understood"))
     except Exception:
         log.exception("a view failed")
-        return _refusal(ApiError(500, "api_error", "the proxy failed on this request; its log says why"))
+        return _refusal(scope, ApiError(500, "api_error", "the proxy failed on this request; its log says why"))
 
 
-def _refusal(error: ApiError) -> HttpResponse:
-    response = views.error_response(error, ANTHROPIC, new_request_id())
+def _refusal(scope: Scope, error: ApiError) -> HttpResponse:
+    response = views.error_response(error, dialect_of(scope["path"]), new_request_id())
     if error.status == 413:
         response["connection"] = "close"
     return response

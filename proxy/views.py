@@ -19,6 +19,8 @@ from proxy.errors import ApiError, bad_request
 from proxy.health import BOARD
 from proxy.inbound.anthropic_messages import ANTHROPIC
 from proxy.inbound.base import Inbound
+from proxy.inbound.dialects import dialect_of
+from proxy.inbound.openai_chat import CHAT
 from proxy.logbook import LOGBOOK
 from proxy.pipe import Pipe
 from proxy.record import RequestRecord
@@ -35,6 +37,11 @@ _running: set[asyncio.Task[None]] = set()
 async def messages(request: HttpRequest) -> HttpResponseBase:
     """POST /v1/messages."""
     return await _answer(request, ANTHROPIC, "messages")
+
+
+async def chat_completions(request: HttpRequest) -> HttpResponseBase:
+    """POST /v1/chat/completions."""
+    return await _answer(request, CHAT, "messages")
 
 
 async def count_tokens(request: HttpRequest) -> HttpResponseBase:
@@ -67,9 +74,9 @@ async def ready(request: HttpRequest) -> HttpResponseBase:
 
 
 async def not_found(request: HttpRequest, path: str = "") -> HttpResponseBase:
-    """Any other path under /v1: 404 in the envelope."""
+    """Any other path under /v1: 404 in the dialect of the paths beside it."""
     error = ApiError(404, "not_found_error", f"there is nothing at {request.path}")
-    return error_response(error, ANTHROPIC, new_request_id())
+    return error_response(error, dialect_of(request.path), new_request_id())
 
 
 async def _answer(request: HttpRequest, inbound: Inbound, operation: Operation) -> HttpResponseBase:
@@ -188,5 +195,5 @@ def for_any_method(view: View) -> View:
     return view
 
 
-for _view in (messages, count_tokens, models, probe, ready, not_found):
+for _view in (messages, chat_completions, count_tokens, models, probe, ready, not_found):
     for_any_method(_view)

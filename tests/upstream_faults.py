@@ -189,10 +189,12 @@ async def sse_error_first(ex):
 
 
 @fault
-async def sse_error_mid(ex):
-    """A stream that reports an error after its first content."""
+async def sse_error_mid(ex, milliseconds="0"):
+    """sse_error_mid[/<ms>]: a stream that reports an error after its first content and a pause."""
     await ex.head(200, "text/event-stream")
-    await ex.chunk(*ex.first_frames(), ex.dialect.error_frame())
+    await ex.chunk(*ex.first_frames())
+    await asyncio.sleep(int(milliseconds) / 1000)
+    await ex.chunk(ex.dialect.error_frame())
     await ex.finish()
 
 

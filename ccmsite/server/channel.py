@@ -13,7 +13,7 @@ from twisted.web.http import HTTPChannel
 
 from ccmsite.server.request import Request
 from proxy.errors import ApiError, bad_request
-from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.inbound.dialects import dialect_of
 from proxy.request_id import new_request_id
 
 LINGER_S = 1.0
@@ -90,12 +90,12 @@ class Channel(_HTTPChannel):
         self._in_body, self._window, self._served = False, None, True
         super().allContentReceived()
 
-    def refuse(self, error: ApiError) -> None:
-        """Answer with an error, once, read no more, and close. Only while no answer is under way."""
+    def refuse(self, error: ApiError, path: str = "") -> None:
+        """Answer with an error in the path's dialect, read no more, and close. Only while no answer is under way."""
         if self.refused:
             return
         self.refused = True
-        self.transport.write(_rendered(error))
+        self.transport.write(_rendered(error, path))
         self.dataReceived = self.lineReceived = self.rawDataReceived = _discard
         self.setTimeout(None)
         self.end(LINGER_S)
@@ -127,10 +127,10 @@ class Channel(_HTTPChannel):
             self.refuse(bad_request("this is not valid HTTP 1.1"))
 
 
-def _rendered(error: ApiError) -> bytes:
+def _rendered(error: ApiError, path: str) -> bytes:
     """The whole answer as it goes over the wire, the last one of its connection."""
     request_id = new_request_id()
-    body = ANTHROPIC.render_error(error, request_id)
+    body = dialect_of(path).render_error(error, request_id)
     headers = {
         "content-type": "application/json", "content-length": str(len(body)), "request-id": request_id,
         "connection": "close", **error.headers,

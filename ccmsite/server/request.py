@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from daphne.http_protocol import WebRequest
 
 from proxy.errors import ApiError, bad_request
-from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.inbound.dialects import dialect_of
 from proxy.request_id import new_request_id
 
 Gate = Callable[[str, str, list[tuple[bytes, bytes]], str], ApiError | None]
@@ -42,7 +42,7 @@ class Request(WebRequest):
         if self.server.draining:
             self._refuse(ApiError(503, "api_error", "the server is ending; send this again", {"retry-after": "2"}))
             return
-        path = unquote(self.channel._path.partition(b"?")[0].decode("latin-1"))  # as the application will see it
+        path = self._called_path()
         if not path.startswith(GUARDED):
             self._cap = min(PAGE_BODY_BYTES, self._cap)
         if length is not None and length > self._cap:
@@ -73,6 +73,10 @@ class Request(WebRequest):
         """The body is complete: run the application, unless the request was refused."""
         return None if self._refused else super().process()
 
+    def _called_path(self) -> str:
+        """The path as the application will see it."""
+        return unquote(self.channel._path.partition(b"?")[0].decode("latin-1"))
+
     def _refuse_size(self) -> None:
         setting = " (CCM_MAX_BODY_MB)" if self._cap == self.server.max_body_bytes else ""
         words = f"the request body exceeds {self._cap} bytes{setting}"
@@ -81,7 +85,7 @@ class Request(WebRequest):
     def _refuse(self, error: ApiError) -> None:
         self._refused = True
         self.requestHeaders.removeHeader(b"expect")  # else "100 Continue" follows the refusal
-        self.channel.refuse(error)
+        self.channel.refuse(error, self._called_path())
         self.server.protocol_disconnected(self)
 
     # The answer, going out
@@ -176,6 +180,7 @@ class Request(WebRequest):
         """An error of the server itself, in the envelope: nothing of ours answers with a page."""
         error = ApiError(status, "invalid_request_error" if status < 500 else "api_error", body)
         request_id = new_request_id()
+        dialect = dialect_of(unquote((self.path or b"").decode("latin-1")))
         headers = [(b"content-type", b"application/json"), (b"request-id", request_id.encode())]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
-        self.handle_reply({"type": "http.response.body", "body": ANTHROPIC.render_error(error, request_id)})
+        self.handle_reply({"type": "http.response.body", "body": dialect.render_error(error, request_id)})

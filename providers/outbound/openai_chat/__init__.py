@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from providers.errors import Failure
 from providers.outbound.base import Translator
 from providers.outbound.incapable import readable
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import status_failure
+from providers.outbound.openai_chat.native import NativeTranslator, native_body, native_reply, own_words
 from providers.outbound.openai_chat.request import build_body
 from providers.outbound.openai_chat.response import read_reply
 from providers.outbound.openai_chat.stream import ChatTranslator
@@ -23,9 +25,13 @@ class OpenAIChat:
     """The `Outbound` of OpenAI and of every vendor with an OpenAI-compatible chat address."""
 
     def request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest:
-        """The request in Chat's words. Raises UpstreamFailure (rejected) for media the target cannot take."""
+        """The request in Chat's words, the client's own where it spoke Chat.
+
+        Raises UpstreamFailure (rejected) for media the target cannot take.
+        """
+        source = own_words(messages)
         with readable():
-            body = dumps(build_body(messages, target))
+            body = native_body(source, target) if source else dumps(build_body(messages, target))
         return UpstreamRequest("POST", target.base_url + "/chat/completions", _headers(messages, target), body)
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
@@ -43,12 +49,16 @@ class OpenAIChat:
     def translator(self, messages: MessagesRequest, target: Target) -> Translator:
         """A translator for one streamed answer."""
         chat = ChatTranslator(messages, target)
+        if source := own_words(messages):
+            return NativeTranslator(chat, source, messages.model)
         stops = local_stops(messages, target)
         return StopAt(chat, stops) if stops else chat
 
     def reply(self, body: bytes, messages: MessagesRequest, target: Target) -> MessagesReply:
         """A chat completion as a Messages reply. Raises UpstreamFailure."""
         reply = read_reply(body, messages, NameMap.of(messages), target.origin)
+        if own_words(messages):
+            return replace(reply, native=native_reply(body, messages.model))
         stops = local_stops(messages, target)
         return cut_reply(reply, stops) if stops else reply
 

@@ -1,0 +1,153 @@
+"""The native path of Chat: a client that speaks Chat at an upstream that speaks it too.
+
+The client's bytes go out and the upstream's come back, untouched but for the model name. The
+translation runs beside them for the log and the commit point; its events carry the
+upstream's frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from providers.outbound.base import Translator
+from providers.presets import Quirks
+from providers.targets import Target
+from providers.wire.messages import PING, MessagesEvent, MessagesRequest, Source
+from providers.wire.rewrite import change_items
+from providers.wire.signatures import DETAILS_FORMAT
+from providers.wire.spans import MalformedJson, dumps, join_object, loads, member_spans, replace_member, scan_object
+from providers.wire.sse import ServerSentEvent
+
+_DONE = b"data: [DONE]\n\n"
+_MARK = DETAILS_FORMAT.encode()
+_SUBAGENT_TAG = b"CCM-SUBAGENT-MODEL"
+
+
+def own_words(messages: MessagesRequest) -> Source | None:
+    """The client's own Chat request, when it may go to a Chat upstream as it is.
+
+    One that names a subagent's model may not: no upstream is to see that tag, and the
+    translated request is rid of it.
+    """
+    source = messages.source
+    if source is None or source.wire_format != "openai_chat" or _SUBAGENT_TAG in source.body:
+        return None
+    return source
+
+
+def native_body(source: Source, target: Target) -> bytes:
+    """The client's body for another model, with usage asked for where the stream can tell it.
+
+    Reasoning that we put into earlier answers belongs to another upstream and is taken out. Raises MalformedJson.
+    """
+    quirks = target.preset.quirks
+    body = replace_member(source.body, "model", dumps(target.actual_model))
+    if _MARK in body and "messages" in source.members:
+        cleaned = change_items(source.members["messages"], lambda message: _without_our_reasoning(message, quirks))
+        body = replace_member(body, "messages", cleaned)
+    if source.members.get("stream") == b"true" and quirks.stream_usage and not asks_for_usage(source):
+        options = _options(source)
+        body = _with_member(body, "stream_options", dumps({**options, "include_usage": True}))
+    return body
+
+
+def asks_for_usage(source: Source) -> bool:
+    """True when the client itself wants the usage chunk."""
+    return _options(source).get("include_usage") is True
+
+
+def native_reply(body: bytes, model: str) -> bytes:
+    """The upstream's answer under the model name the client asked for. Raises MalformedJson."""
+    return replace_member(body, "model", dumps(model))
+
+
+class NativeTranslator:
+    """A translator whose events carry the upstream's frames, under the model name the client asked for."""
+
+    def __init__(self, translator: Translator, source: Source, model: str) -> None:
+        self._translator = translator
+        self._wants_usage = asks_for_usage(source)
+        self._model = dumps(model)
+
+    @property
+    def ended(self) -> bool:
+        """True once message_stop has been produced."""
+        return self._translator.ended
+
+    def feed(self, event: ServerSentEvent) -> Sequence[MessagesEvent]:
+        """One upstream event; one that means nothing in Messages still reaches the client, on a ping.
+
+        Raises UpstreamFailure as the translator does.
+        """
+        if event.is_comment or self.ended:
+            return ()
+        return _carrying(self._translator.feed(event), self._frame(event))
+
+    def finish(self) -> Sequence[MessagesEvent]:
+        """What is still owed: the end mark, where the upstream left it out. Raises UpstreamFailure."""
+        events = self._translator.finish()
+        return _carrying(events, _DONE) if events else ()
+
+    def _frame(self, event: ServerSentEvent) -> bytes:
+        try:
+            members = scan_object(event.data)
+        except MalformedJson:
+            return event.frame  # the end mark
+        if not self._wants_usage and _is_usage_alone(members):
+            return b""
+        if "model" not in members:
+            return event.frame
+        renamed = replace_member(event.data, "model", self._model)
+        if event.data in event.frame:
+            return event.frame.replace(event.data, renamed, 1)
+        # Several `data:` lines: outside its strings JSON may have blanks for line ends, inside them it has none.
+        name = b"event: %s\n" % event.name.encode() if event.name else b""
+        return b"%sdata: %s\n\n" % (name, renamed.replace(b"\n", b" "))
+
+
+def _carrying(events: Sequence[MessagesEvent], frame: bytes) -> Sequence[MessagesEvent]:
+    """The events with the frame on the first and nothing on the others."""
+    if not events:
+        return (replace(PING, native=frame),) if frame else ()
+    return (replace(events[0], native=frame), *(replace(event, native=b"") for event in events[1:]))
+
+
+def _is_usage_alone(members: dict[str, bytes]) -> bool:
+    empty = members.get("choices", b"[]").strip(b"[] \t\r\n") == b""
+    return empty and members.get("usage", b"null") != b"null"
+
+
+def _options(source: Source) -> dict[str, object]:
+    options = loads(source.members.get("stream_options", b"null"))
+    return options if isinstance(options, dict) else {}
+
+
+def _with_member(body: bytes, key: str, value: bytes) -> bytes:
+    members = scan_object(body)
+    if key in members:
+        return replace_member(body, key, value)
+    if member_spans(body, members) is None:
+        return join_object({**members, key: value})
+    end = body.rindex(b"}")
+    return b"%s,%s:%s%s" % (body[:end], dumps(key), value, body[end:])
+
+
+def _without_our_reasoning(message: bytes, quirks: Quirks) -> bytes:
+    """The message without the `reasoning_details` of our making, and without the text of the same thinking."""
+    if _MARK not in message:
+        return message
+    members = scan_object(message)
+    details = loads(members.get("reasoning_details", b"null"))
+    if not isinstance(details, list):
+        return message
+    foreign = [entry for entry in details if not (isinstance(entry, dict) and entry.get("format") == DETAILS_FORMAT)]
+    if len(foreign) == len(details):
+        return message
+    if foreign:
+        members["reasoning_details"] = dumps(foreign)
+    else:
+        del members["reasoning_details"]
+    if not quirks.reasoning_replay:
+        members.pop("reasoning_content", None)
+    return join_object(members)
