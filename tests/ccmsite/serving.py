@@ -28,6 +28,8 @@ async def application(scope, receive, send):
     path = scope["path"]
     if path in ("/slow", "/soon"):
         await asyncio.sleep(2.5 if path == "/slow" else 0.8)
+    if path.endswith("/broken"):
+        raise ValueError("before anything was said")
     await send({"type": "http.response.start", "status": 200, "headers": []})
     if path == "/flood":
         for _ in range(1600):

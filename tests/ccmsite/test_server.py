@@ -116,6 +116,23 @@ def test_a_late_exception_ends_the_connection(kind, ends):
     assert ended is ends
 
 
+@pytest.mark.parametrize(
+    ("kind", "path", "start"),
+    [
+        ("ours", "/v1/messages/broken", b'{"type":"error"'),
+        ("ours", "/v1/chat/broken", b'{"error":{"message"'),
+        ("stock", "/v1/chat/broken", b"<html>"),
+    ],
+)
+def test_an_early_exception_is_told_in_the_dialect_of_the_path(kind, path, start):
+    """An application that fails before it says anything: an error in JSON, where stock daphne sends a page."""
+    with serving(kind) as served, served.connect() as client:
+        ask(client, path, b"x-api-key: k\r\nConnection: close\r\n")
+        head, _, body = read_all(client)[0].partition(b"\r\n\r\n")
+    assert b" 500 " in head.split(b"\r\n")[0]
+    assert start in body[:30]
+
+
 @pytest.mark.parametrize(("kind", "complete"), [("ours", True), ("stock", False)])
 def test_sigterm_lets_streams_end(kind, complete):
     """A stream that is running at SIGTERM is finished first."""
@@ -150,10 +167,13 @@ def test_a_body_is_not_read_before_a_key_was_shown(kind, status):
     assert answer[9:12] == (status or b"")
 
 
-@pytest.mark.parametrize(("path", "pieces"), [(b"/v1/messages", 80), (b"/admin/login/", 45)])
+@pytest.mark.parametrize(("path", "pieces", "envelope"), [
+    (b"/v1/messages", 80, b'{"type":"error"'), (b"/v1/chat/completions?x=1", 80, b'{"error":{"message"'),
+    (b"/admin/login/", 45, b'{"type":"error"'),
+])  # fmt: skip
 @pytest.mark.parametrize("chunked", [True, False])
-def test_a_body_over_the_cap_is_refused_while_it_comes_in(chunked, path, pieces):
-    """A body over the cap gets 413 and is not read to its end; where no key is asked for, the cap is low."""
+def test_a_body_over_the_cap_is_refused_while_it_comes_in(chunked, path, pieces, envelope):
+    """A body over the cap gets 413 in the path's dialect and is not read on; without a key the cap is low."""
     with serving("ours") as served, served.connect() as client:
         how = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % (pieces * 65536)
         client.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nx-api-key: k\r\n" + how + b"\r\n\r\n")
@@ -164,6 +184,7 @@ def test_a_body_over_the_cap_is_refused_while_it_comes_in(chunked, path, pieces)
         answer, _ = read_all(client)
     assert b" 413 " in answer.split(b"\r\n")[0]
     assert b"request_too_large" in answer
+    assert answer.partition(b"\r\n\r\n")[2].startswith(envelope)
 
 
 @pytest.mark.parametrize(("kind", "root"), [("ours", b""), ("stock", b"/evil")])
