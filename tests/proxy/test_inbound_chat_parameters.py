@@ -58,8 +58,9 @@ def test_allowed_tools(mode, kind):
     whole = hub(tools=TOOLS, tool_choice={"type": "allowed_tools", "allowed_tools": allowed})
     assert [tool["name"] for tool in whole["tools"]] == ["other"]
     assert whole["tool_choice"] == {"type": kind}
-    whole = hub(tools=TOOLS, tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": []}})
-    assert len(whole["tools"]) == 2
+    for listed in ([], 7, None):
+        odd = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": listed}}
+        assert len(hub(tools=TOOLS, tool_choice=odd)["tools"]) == 2
 
 
 def test_parallel_tool_calls():

@@ -31,8 +31,9 @@ class OpenAIChat:
         """
         source = own_words(messages)
         with readable():
-            body = native_body(source, target) if source else dumps(build_body(messages, target))
-        return UpstreamRequest("POST", target.base_url + "/chat/completions", _headers(messages, target), body)
+            body, repaired = native_body(source, target) if source else (dumps(build_body(messages, target)), ())
+        url = target.base_url + "/chat/completions"
+        return UpstreamRequest("POST", url, _headers(messages, target), body, repaired)
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
         """Chat has no counter."""

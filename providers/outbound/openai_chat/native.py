@@ -36,20 +36,22 @@ def own_words(messages: MessagesRequest) -> Source | None:
     return source
 
 
-def native_body(source: Source, target: Target) -> bytes:
-    """The client's body for another model, with usage asked for where the stream can tell it.
+def native_body(source: Source, target: Target) -> tuple[bytes, tuple[str, ...]]:
+    """The client's body for another model, with usage asked for where the stream can tell it; and what was left out.
 
     Reasoning that we put into earlier answers belongs to another upstream and is taken out. Raises MalformedJson.
     """
+    repaired: tuple[str, ...] = ()
     quirks = target.preset.quirks
     body = replace_member(source.body, "model", dumps(target.actual_model))
     if _MARK in body and "messages" in source.members:
         cleaned = change_items(source.members["messages"], lambda message: _without_our_reasoning(message, quirks))
-        body = replace_member(body, "messages", cleaned)
+        if cleaned != source.members["messages"]:
+            body, repaired = replace_member(body, "messages", cleaned), ("foreign thinking dropped",)
     if source.members.get("stream") == b"true" and quirks.stream_usage and not asks_for_usage(source):
         options = _options(source)
         body = _with_member(body, "stream_options", dumps({**options, "include_usage": True}))
-    return body
+    return body, repaired
 
 
 def asks_for_usage(source: Source) -> bool:
@@ -69,6 +71,7 @@ class NativeTranslator:
         self._translator = translator
         self._wants_usage = asks_for_usage(source)
         self._model = dumps(model)
+        self._head = self._renamed_head = b""
 
     @property
     def ended(self) -> bool:
@@ -90,20 +93,31 @@ class NativeTranslator:
         return _carrying(events, _DONE) if events else ()
 
     def _frame(self, event: ServerSentEvent) -> bytes:
-        try:
-            members = scan_object(event.data)
-        except MalformedJson:
-            return event.frame  # the end mark
-        if not self._wants_usage and _is_usage_alone(members):
+        data = event.data
+        if not self._wants_usage and b'"usage"' in data and _is_usage_alone(scan_object(data)):
             return b""
-        if "model" not in members:
+        renamed = self._renamed(data)
+        if renamed == data:
             return event.frame
-        renamed = replace_member(event.data, "model", self._model)
-        if event.data in event.frame:
-            return event.frame.replace(event.data, renamed, 1)
+        if data in event.frame:
+            return event.frame.replace(data, renamed, 1)
         # Several `data:` lines: outside its strings JSON may have blanks for line ends, inside them it has none.
         name = b"event: %s\n" % event.name.encode() if event.name else b""
         return b"%sdata: %s\n\n" % (name, renamed.replace(b"\n", b" "))
+
+    def _renamed(self, data: bytes) -> bytes:
+        # Chunks of one answer begin alike, up to the model and beyond: only the first is looked at.
+        if self._head and data.startswith(self._head):
+            return self._renamed_head + data[len(self._head) :]
+        try:
+            members = scan_object(data)
+        except MalformedJson:
+            return data  # the end mark
+        span = (member_spans(data, members) or {}).get("model")
+        if span is None:
+            return replace_member(data, "model", self._model)
+        self._head, self._renamed_head = data[: span.end], data[: span.start] + self._model
+        return self._renamed_head + data[span.end :]
 
 
 def _carrying(events: Sequence[MessagesEvent], frame: bytes) -> Sequence[MessagesEvent]:

@@ -61,7 +61,8 @@ def _chosen(tools: list[dict[str, Any]], choice: Any) -> tuple[list[dict[str, An
     allowed = choice.get("allowed_tools")
     if isinstance(allowed, dict):
         listed = allowed.get("tools")
-        names = {_name(tool.get("function")) for tool in listed if isinstance(tool, dict)} if listed else set()
+        listed = listed if isinstance(listed, list) else []
+        names = {_name(tool.get("function")) for tool in listed if isinstance(tool, dict)}
         kept = [tool for tool in tools if tool["name"] in names]
         return (kept, {"type": "any" if allowed.get("mode") == "required" else "auto"}) if kept else (tools, None)
     name = _name(choice.get("function"))

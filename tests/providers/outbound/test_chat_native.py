@@ -106,8 +106,9 @@ def answered(**fields):
 )
 def test_reasoning_of_another_upstream_stays_here(turn, expected):
     """What we put into earlier answers for another upstream is taken out; an upstream's own goes back to it."""
-    body = json.loads(sent(asking(messages=[TURN, turn, TURN])))
-    assert body["messages"] == [TURN, expected, TURN]
+    outgoing = OPENAI_CHAT.request(asking(messages=[TURN, turn, TURN]), TARGET)
+    assert json.loads(outgoing.body)["messages"] == [TURN, expected, TURN]
+    assert outgoing.repaired == (() if turn == expected else ("foreign thinking dropped",))
 
 
 def test_reasoning_text_stays_where_it_is_wanted():
