@@ -57,7 +57,7 @@ class LightHandler:
             try:
                 auth.check_host(auth.header_map(scope["headers"]))  # Django's own answer is a page that names no fix
             except ApiError as error:
-                await _send(_refusal(error), send)
+                await _send(_refusal(scope, error), send)
                 return
             await self._fallback(scope, receive, send)
 

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from providers.errors import Failure, FailureKind
@@ -135,6 +136,11 @@ def test_signed_thinking_can_come_back():
     assert [delta["reasoning_content"] for delta in found if "reasoning_content" in delta] == ["hm", "unsigned"]
     details = [entry for delta in found for entry in delta.get("reasoning_details", ())]
     assert details == DETAILS
+    state = ChatCompletionStreamState()
+    for frame in SseDecoder().feed(rendered(written(*THINKING)))[:-1]:
+        state.handle_chunk(ChatCompletionChunk.model_validate_json(frame.data))
+    message = state.get_final_completion().choices[0].message.model_dump()
+    assert (message["content"], message["reasoning_details"]) == ("ok", DETAILS)
     answer = {"role": "assistant", "content": "ok", "reasoning_details": details}
     assert hub({"role": "user", "content": "a"}, answer)["messages"][1]["content"] == [
         {"type": "thinking", "thinking": "hm", "signature": "sig-1"},

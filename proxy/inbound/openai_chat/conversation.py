@@ -22,8 +22,10 @@ class Conversation:
         self.called: dict[str, None] = {}
         """Names of the tools that were called, in order."""
         self._turns: list[dict[str, Any]] = []
-        self._owed: list[str] = []
-        """Calls of the last assistant turn whose results are due, in call order."""
+        self._owed: list[tuple[str, str]] = []
+        """Calls of the last assistant turn whose results are due, in call order: the client's id and ours."""
+        self._used: dict[str, int] = {}
+        """Ids that calls have, each with the last number it was told apart by."""
         self._results: dict[str, dict[str, Any]] = {}
         self._said: Blocks = []
         self._function_calls = 0
@@ -67,15 +69,17 @@ class Conversation:
             self.system += texts
 
     def _result(self, call_id: str, blocks: Blocks) -> None:
-        if call_id in self._owed:
-            content = blocks or text_blocks(NO_OUTPUT)
-            self._results.setdefault(call_id, {"type": "tool_result", "tool_use_id": call_id, "content": content})
-        else:
+        due = [ours for given, ours in self._owed if given == call_id]
+        if not due:
             self._said += [*text_blocks(f"[tool result {call_id}]"), *blocks]
+            return
+        ours = next((ours for ours in due if ours not in self._results), due[0])
+        content = blocks or text_blocks(NO_OUTPUT)
+        self._results.setdefault(ours, {"type": "tool_result", "tool_use_id": ours, "content": content})
 
     def _settle(self) -> None:
         """Write the user turn: the results in call order, then everything else."""
-        results = [self._results.get(call_id) or _interrupted(call_id) for call_id in self._owed]
+        results = [self._results.get(ours) or _interrupted(ours) for _, ours in self._owed]
         if results or self._said:
             self._write("user", [*results, *self._said])
         self._owed, self._results, self._said = [], {}, []
@@ -91,9 +95,21 @@ class Conversation:
         calls = self._calls(message)
         if not spoken and not calls:
             return
+        for call in calls:
+            given, call["id"] = call["id"], self._told_apart(call["id"])
+            self._owed.append((given, call["id"]))
         self._write("assistant", [*_thinking(message.get("reasoning_details")), *spoken, *calls])
-        self._owed = list(dict.fromkeys(call["id"] for call in calls))
         self.called |= dict.fromkeys(call["name"] for call in calls)
+
+    def _told_apart(self, call_id: str) -> str:
+        """The id, or another when a call before has it: some servers number the calls of each turn anew."""
+        made, number = call_id, self._used.get(call_id, 0)
+        while made in self._used:
+            number += 1
+            made = f"{call_id[:50]}_{number}"
+        self._used[call_id] = number
+        self._used.setdefault(made, 0)
+        return made
 
     def _calls(self, message: dict[str, Any]) -> Blocks:
         calls = message.get("tool_calls")
