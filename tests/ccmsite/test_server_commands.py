@@ -1,6 +1,7 @@
 """`serve`, `status`, `restart` and `stop` as an operator meets them."""
 
 import contextlib
+import gc
 import json
 import os
 import pathlib
@@ -12,6 +13,8 @@ import sys
 import time
 
 import pytest
+
+from ccmsite.management.commands import serve
 
 pytestmark = pytest.mark.server
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -189,3 +192,15 @@ def test_workers_do_not_outlive_their_supervisor(operator, workers):
     assert eventually(lambda: not any(is_there(pid) for pid in orphans))
     assert not accepts(address)
     assert operator.types("status").returncode == 3
+
+
+def test_what_is_loaded_is_kept_out_of_the_collectors_rounds():
+    """Before it serves, the process hands its loaded modules to no later round of the garbage collector."""
+    before = gc.get_threshold()
+    try:
+        serve.settle_memory()
+        assert gc.get_freeze_count() > 10_000
+        assert gc.get_threshold()[0] == serve.GC_ALLOCATIONS
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
