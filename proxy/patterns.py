@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol, cast
 
 import re2
@@ -9,6 +10,9 @@ import re2
 MAX_PATTERN = 512
 MAX_HAYSTACK = 20_000
 """Characters of a text that a pattern is searched in."""
+
+MAX_NAME = 100
+"""Characters of a text that is short enough, such as a model name, to remember the answer for it."""
 
 
 class BadPattern(ValueError):
@@ -21,6 +25,8 @@ class Pattern(Protocol):
     def search(self, text: str) -> object | None:
         """A match anywhere in `text`, or None."""
         ...
+
+    def __hash__(self) -> int: ...
 
 
 def _quiet_options() -> re2.Options:
@@ -48,7 +54,16 @@ def compile_pattern(text: str) -> Pattern:
 
 def matches(pattern: Pattern | None, text: str) -> bool:
     """True when there is a pattern and it is found in the first part of `text`."""
-    return pattern is not None and pattern.search(_encodable(text[:MAX_HAYSTACK])) is not None
+    if pattern is None:
+        return False
+    return _matches_name(pattern, text) if len(text) <= MAX_NAME else _matches(pattern, text)
+
+
+def _matches(pattern: Pattern, text: str) -> bool:
+    return pattern.search(_encodable(text[:MAX_HAYSTACK])) is not None
+
+
+_matches_name = lru_cache(maxsize=1024)(_matches)
 
 
 def _encodable(text: str) -> str:

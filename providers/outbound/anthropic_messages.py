@@ -16,7 +16,16 @@ from providers.outbound.vertex import vertex_models
 from providers.outbound.wordings import too_long_message
 from providers.targets import Target, UpstreamRequest
 from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest, Usage
-from providers.wire.spans import MalformedJson, decode_string, dumps, join_object, loads, replace_member, scan_object
+from providers.wire.spans import (
+    MalformedJson,
+    decode_string,
+    dumps,
+    join_object,
+    loads,
+    replace_member,
+    scan_object,
+    with_member,
+)
 from providers.wire.sse import ServerSentEvent
 
 DEFAULT_VERSION = "2023-06-01"
@@ -78,8 +87,9 @@ class AnthropicMessages:
             raise UpstreamFailure(failure_from_error(error, 200))
         if members.get("type") != b'"message"' or "content" not in members:
             raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer is no Messages reply", 200))
+        named = dumps(messages.model)
         return MessagesReply(
-            replace_member(body, "model", dumps(messages.model)),
+            with_member(body, members, "model", named) if "model" in members else body,
             Usage.from_payload(usage),
             decode_string(members.get("stop_reason", b"null")),
             members["content"].strip(b"[] \r\n\t") != b"",

@@ -26,6 +26,7 @@ from providers.wire.spans import (
     replace_member,
     scan_object,
     splice,
+    with_member,
 )
 
 Operation = Literal["messages", "count_tokens"]
@@ -105,12 +106,10 @@ class MessagesRequest:
 
     def with_model(self, model: str) -> MessagesRequest:
         """The same request asking for another model, all other bytes kept."""
+        if model == self.model:
+            return self
         named = dumps(model)
-        spans = member_spans(self.body, self.members)
-        if spans is None or "model" not in spans:
-            body = join_object({**self.members, "model": named})
-        else:
-            body = splice(self.body, [(spans["model"], named)])
+        body = with_member(self.body, self.members, "model", named)
         return replace(self, body=body, members={**self.members, "model": named}, model=model)
 
     def _system_texts(self) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.wire.spans import MalformedJson, decode_string, scan_object
+from providers.wire.spans import MalformedJson, decode_string, scan_object, utf8_fault
 from proxy.errors import ApiError, bad_request
 
 MAX_BRACKETS = 500_000
@@ -13,12 +13,10 @@ def read_members(body: bytes) -> dict[str, bytes]:
     """The top-level members, each still JSON text. Raises ApiError (400, 413)."""
     if not body.strip():
         raise bad_request("the request body is empty; send a JSON object")
-    if body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
+    if len(body) > MAX_BRACKETS and body.count(b"[") + body.count(b"{") > MAX_BRACKETS:
         raise ApiError(413, "request_too_large", f"the body holds more than {MAX_BRACKETS} arrays and objects")
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise bad_request(f"the request body is not UTF-8 (byte {error.start})") from error
+    if (fault := utf8_fault(body)) is not None:
+        raise bad_request(f"the request body is not UTF-8 (byte {fault})")
     try:
         return scan_object(body)
     except MalformedJson as error:

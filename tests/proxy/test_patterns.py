@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from proxy.patterns import MAX_HAYSTACK, MAX_PATTERN, BadPattern, compile_pattern, matches
+from proxy.patterns import MAX_HAYSTACK, MAX_NAME, MAX_PATTERN, BadPattern, compile_pattern, matches
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,20 @@ def test_nothing_is_printed(capfd):
     with pytest.raises(BadPattern):
         compile_pattern("(")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_name_is_searched_once():
+    """The answer for a short text is remembered, that for a long one is not."""
+
+    class Counting:
+        searches = 0
+
+        def search(self, text):
+            self.searches += 1
+            return text
+
+    pattern = Counting()
+    assert [matches(pattern, "n" * MAX_NAME) for _ in range(3)] == [True] * 3
+    assert pattern.searches == 1
+    assert [matches(pattern, "n" * (MAX_NAME + 1)) for _ in range(3)] == [True] * 3
+    assert pattern.searches == 4

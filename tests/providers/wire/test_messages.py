@@ -29,6 +29,12 @@ def test_with_model_changes_only_the_model():
     assert request.members["new"] == b"[ ]"
 
 
+def test_with_the_model_it_has_nothing_changes():
+    """A target that has the name the client asked for gets the client's own bytes."""
+    text = b'{ "model" : "m", "x":1 }'
+    assert request_of(text).with_model("m").body is text
+
+
 def test_with_model_where_it_is_repeated_or_absent():
     """A repeated or missing `model` still leaves exactly one, the new one."""
     for text in (b'{"model":"m","model":"n","a":1}', b'{"a":1}'):

@@ -19,6 +19,8 @@ from providers.wire.spans import (
     replace_member,
     scan_object,
     splice,
+    utf8_fault,
+    with_member,
 )
 
 TEXT = st.text(max_size=12) | st.text(st.characters(min_codepoint=0xD7F0, max_codepoint=0xE010), max_size=3)
@@ -217,6 +219,36 @@ def test_numbers_beyond_floats_are_refused(text):
 def test_decode_string(quoted, value):
     """A quoted string gives its value, anything else None."""
     assert decode_string(quoted) == value
+
+
+@pytest.mark.parametrize("pad", [0, 1, 2, 3, 16_383, 16_384, 40_000])
+def test_utf8_is_checked_across_pieces(pad):
+    """A character may stand across the cut of two pieces; the first bad byte is named by its place in the whole."""
+    good = b"x" * pad + "é€😀".encode() * 9000
+    assert utf8_fault(good) is None
+    assert utf8_fault(good + b"\xff" + good) == len(good)
+    assert utf8_fault(good[:-1]) == len(good) - 4
+
+
+@given(st.binary(max_size=12), st.integers(0, 4))
+def test_utf8_faults_are_pythons(tail, pad):
+    """What Python's decoder refuses is refused, at the same place."""
+    text = b"x" * (16_384 - pad) + tail
+    try:
+        text.decode("utf-8")
+        expected = None
+    except UnicodeDecodeError as error:
+        expected = error.start
+    assert utf8_fault(text) == expected
+
+
+def test_a_member_is_replaced_or_added_where_the_members_are_known():
+    """Every other byte stays; an absent member is added, and of a repeated key one is left."""
+    text = b' { "a" : 1 , "b":[2] } '
+    assert with_member(text, scan_object(text), "b", b"3") == b' { "a" : 1 , "b":3 } '
+    assert with_member(text, scan_object(text), "c", b"3") == b'{"a":1,"b":[2],"c":3}'
+    twice = b'{"a":1,"a":2}'
+    assert with_member(twice, scan_object(twice), "a", b"3") == b'{"a":3}'
 
 
 def test_scanning_a_large_body_is_cheap():
