@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cached_property, lru_cache
 from io import BytesIO
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.http.response import StreamingHttpResponse
 from django.urls import resolve
 
@@ -109,11 +110,36 @@ class _Departure:
         self._watch.cancel()
 
 
+class LightRequest(ASGIRequest):
+    """Django's request for views that ask little of it: what Django reads from the headers is read when asked for."""
+
+    def __init__(self, scope: Scope, body: bytes) -> None:
+        self.scope = scope
+        self.path = scope["path"]
+        self.method = scope["method"].upper()
+        self._body = body
+
+    @cached_property
+    def GET(self) -> QueryDict:  # type: ignore[override]
+        """The query parameters."""
+        return QueryDict(self.scope.get("query_string", b"").decode())
+
+    def __getattr__(self, name: str) -> Any:
+        # Asked for META, content_type or the like: become the whole of it.
+        if name.startswith("__") or "scope" not in self.__dict__:
+            raise AttributeError(name)
+        whole = ASGIRequest(self.scope, BytesIO(self._body))
+        self.__dict__ = {**whole.__dict__, **self.__dict__}
+        return object.__getattribute__(self, name)
+
+
+_resolved = lru_cache(maxsize=64)(resolve)
+
+
 async def _respond(scope: Scope, body: bytes) -> HttpResponseBase:
     try:
-        request = ASGIRequest(scope, BytesIO(body))
-        request._body = body
-        match = resolve(scope["path"])
+        request = LightRequest(scope, body)
+        match = _resolved(scope["path"])
         response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
         return response
     except Http404:

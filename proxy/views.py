@@ -29,6 +29,7 @@ from proxy.routing import RoutingError, decide
 from proxy.session import session_of
 
 JSON = "application/json"
+MAX_QUERY = 2000
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 _running: set[asyncio.Task[None]] = set()
 """Streams in progress: the event loop itself keeps only weak references to tasks."""
@@ -169,15 +170,22 @@ def error_response(
     )
 
 
+def _scope(request: HttpRequest) -> dict[str, Any]:
+    # Every server of ours speaks ASGI; only Django's own test client may not.
+    scope: dict[str, Any] = getattr(request, "scope", {})
+    return scope
+
+
 def _headers(request: HttpRequest) -> dict[str, str]:
-    scope: dict[str, Any] | None = getattr(request, "scope", None)
-    if scope is not None:
+    scope = _scope(request)
+    if scope:
         return auth.header_map(scope["headers"])
     return {name.lower(): value for name, value in request.headers.items()}
 
 
 def _client_host(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR") or "")
+    scope = _scope(request)
+    return str((scope.get("client") or ("",))[0] if scope else request.META.get("REMOTE_ADDR") or "")
 
 
 def _require_method(request: HttpRequest, *methods: str) -> None:
@@ -185,7 +193,7 @@ def _require_method(request: HttpRequest, *methods: str) -> None:
         raise ApiError(405, "invalid_request_error", f"use {methods[0]} here, not {request.method}")
     if "key" in request.GET or "api_key" in request.GET:
         raise bad_request("send the key in a header, never in the address, where logs would keep it")
-    if len(request.META.get("QUERY_STRING", "")) > 2000:
+    if len(_scope(request).get("query_string", b"")) > MAX_QUERY:
         raise bad_request("the query string is too long")
 
 
