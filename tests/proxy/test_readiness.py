@@ -7,37 +7,44 @@ from django.db import OperationalError
 from django.db.migrations.recorder import MigrationRecorder
 
 from proxy import logbook, readiness, snapshot
+from proxy.config import ConfigSnapshot
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def no_snapshot(monkeypatch):
-    """No snapshot yet, and no thread that would outlive the test."""
-    monkeypatch.setattr(snapshot, "_current", None)
+def in_force(monkeypatch):
+    """A snapshot in force, and no thread that would outlive the test."""
+    monkeypatch.setattr(snapshot, "_current", ConfigSnapshot())
     monkeypatch.setattr(snapshot, "_watcher", SimpleNamespace())
 
 
 def test_everything_is_there():
-    """A migrated database and a living log writer leave nothing to say, and the snapshot is loaded."""
+    """A migrated database, a snapshot and a living log writer leave nothing to say."""
     assert readiness.reasons() == []
-    assert snapshot.loaded() is not None
+
+
+def test_a_snapshot_that_never_came_is_a_reason(monkeypatch):
+    """Why it could not be read is told, in our own words; before the first look is over it is only awaited."""
+    monkeypatch.setattr(snapshot, "_current", None)
+    assert "still being read" in readiness.reasons()[0]
+    monkeypatch.setattr(snapshot, "_trouble", "the database does not answer")
+    assert readiness.reasons() == ["the database does not answer"]
 
 
 def test_a_missing_migration_is_a_reason():
-    """The command that mends it is named, and nothing is read from tables that may not fit."""
+    """The command that mends it is named."""
     MigrationRecorder.Migration.objects.filter(app="proxy").delete()
     assert readiness.reasons() == ["migrations are missing: run manage.py migrate"]
-    assert snapshot.loaded() is None
 
 
 def test_a_database_that_is_away_is_a_reason(monkeypatch):
     """The error's class is told and never its words, which may hold an address or a password."""
 
-    def away():
+    def away(connection):
         raise OperationalError("connection to 10.0.0.1 failed: password sk-canary")
 
-    monkeypatch.setattr(snapshot, "load", away)
+    monkeypatch.setattr(readiness, "MigrationExecutor", away)
     assert readiness.reasons() == ["the database does not answer: OperationalError"]
 
 
