@@ -232,21 +232,25 @@ class StreamRun:
         decoder, progress, render = SseDecoder(), Progress(), self._call.fresh_renderer().render
         held: list[bytes] = []
         async for chunk in response.chunks():
-            meaningful = False
+            alive = False
             try:
-                for event in (event for sse in decoder.feed(chunk) for event in translator.feed(sse)):
-                    progress.note(event)
-                    meaningful = meaningful or event.type != "ping"
-                    held.append(render(event))
+                for sse in decoder.feed(chunk):
+                    alive = alive or not (sse.is_comment or sse.name == "ping")
+                    for event in translator.feed(sse):
+                        progress.note(event)
+                        held.append(render(event))
             except (UpstreamFailure, MalformedJson):
                 # Nobody has seen these events before the commit point; after it they came before the fault.
                 if self.committed:
                     await self._pipe.put(b"".join(held))
                 raise
             self._note(progress, target)
-            if meaningful and progress.has_content:
+            if alive and progress.has_content:
                 self._commit(entry, target)
-                limit.reschedule(time.monotonic() + target.timeouts.idle)
+            if alive:
+                # Events without content are a model that thinks unseen: they never shorten the wait for the first.
+                silence_ends = time.monotonic() + target.timeouts.idle
+                limit.reschedule(silence_ends if self.committed else max(limit.when() or 0.0, silence_ends))
             if self.committed and held:
                 await self._pipe.put(b"".join(held))
                 held.clear()

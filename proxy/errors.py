@@ -26,7 +26,8 @@ def bad_request(message: str) -> ApiError:
 def from_failure(failure: Failure) -> ApiError:
     """What the client sees when `failure` is the verdict of the whole request."""
     rule = failure.rule
-    status = rule.status or failure.status or 400
+    # An error told inside a 200 has no status of its own.
+    status = rule.status or (failure.status if failure.status >= 400 else 400)
     type_ = rule.type if rule.status else failure.error_type or rule.type
     headers: dict[str, str] = {}
     if failure.kind in (FailureKind.RATE_LIMITED, FailureKind.QUOTA, FailureKind.OVERLOADED):

@@ -61,6 +61,17 @@ async def signed(ex):
 
 
 @fault
+async def ponder(ex, milliseconds):
+    """Chat only: chunks without content come for so long before the text does, as of a model that thinks unseen."""
+    await ex.head()
+    for _ in range(int(milliseconds) // 100):
+        await ex.chunk(*ex.dialect.start())
+        await asyncio.sleep(0.1)
+    await ex.chunk(*ex.dialect.content(), *ex.dialect.end())
+    await ex.finish()
+
+
+@fault
 async def status(ex, code, retry="", seconds=""):
     """status/<code>[/retry-after/<n>]: an error in the dialect's own envelope."""
     headers = [f"retry-after: {seconds}"] if retry else []

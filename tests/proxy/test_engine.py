@@ -207,6 +207,14 @@ def test_silence_after_content_is_an_interruption(live, upstream):
     assert names[-1] == "error"
 
 
+def test_a_model_that_thinks_unseen_is_not_given_up(live, upstream):
+    """While events without content come, only a silence among them is too long, not the wait for the first content."""
+    live.configure(config_of({"smart": [at(upstream, "ponder/900", preset=CHAT, timeouts=Timeouts(1, 0.3, 0.5, 20))]}))
+    answer = post(live, {"stream": True})
+    assert answer.status_code == 200
+    assert events_of(answer.content)[-1].type == "message_stop"
+
+
 def test_pings_keep_a_waiting_client_alive(live, upstream, monkeypatch):
     """While no content comes, the 200 goes out with pings, and failover still goes on unseen."""
     monkeypatch.setattr("proxy.engine.PING_EVERY_S", 0.1)

@@ -138,16 +138,17 @@ class GeminiTranslator:
         return events + (self._sign(signature) if signature and self._asked else [])
 
     def _text(self, words: str, signature: str) -> list[MessagesEvent]:
-        """Text, and its signature: before it, or after it when text is open already. No target insists on it."""
-        if not self._asked or (not words and self._last == "tool"):
-            signature = ""
-        open_already = self._last == "text"
-        events = self._sign(signature) if signature and not open_already else []
-        if words:
-            self._output.append(words)
-            self._last = "text"
-            events += self._writer.text(words)
-        return events + (self._sign(signature) if signature and open_already else [])
+        """Text, and before it the signature it begins with.
+
+        Nobody insists on a text's signature, and one that comes later would have to stand in a
+        block after the text: to some clients the last block is the answer.
+        """
+        if not words:
+            return []
+        events = self._sign(signature) if signature and self._asked and self._last != "text" else []
+        self._output.append(words)
+        self._last = "text"
+        return events + self._writer.text(words)
 
     def _call(self, call: dict[str, Any], signature: str) -> list[MessagesEvent]:
         name = call.get("name")

@@ -61,7 +61,7 @@ WHOLE = {
     "call_no_arguments": ("tool_use", [("fc_a", "List", "{}")]),
     "signed_text": ("end_turn", [thought("", SIG), ("text", "Hello!")]),
     "signed_text_after_thoughts": ("end_turn", [thought("Hm.", SIG), ("text", "Hello")]),
-    "signed_at_the_end": ("end_turn", [("text", "Hello"), thought("", SIG)]),
+    "signed_at_the_end": ("end_turn", [("text", "Hello")]),
     "safety": ("refusal", [("text", "I")]),
     "prompt_blocked": ("refusal", [("text", REFUSED)]),
     "max_tokens": ("max_tokens", [thought("Long"), ("text", "It was")]),
@@ -228,11 +228,11 @@ def test_omitted_thinking_is_signed_and_empty():
     assert told([recording("signed_text_after_thoughts")], omitted)[1] == [thought("", SIG), ("text", "Hello")]
 
 
-def test_a_signature_amid_a_text_splits_it():
-    """A signature on a later part of a text follows what was said with it; more text opens a new block."""
+def test_a_signature_amid_a_text_is_let_go():
+    """A text is one block, and the last one a client sees: nobody insists on a signature that comes amid it."""
     parts = [{"text": "a"}, {"text": "b", "thoughtSignature": SIG}, {"text": "c"}]
     _, content = told(frames(*(candidate(part) for part in parts), candidate(finish="STOP")))
-    assert content == [("text", "ab"), thought("", SIG), ("text", "c")]
+    assert content == [("text", "abc")]
 
 
 def test_a_signature_of_nothing_after_a_call_is_dropped():
