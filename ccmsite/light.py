@@ -18,7 +18,7 @@ from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.http.response import StreamingHttpResponse
-from django.urls import resolve
+from django.urls import resolve as look_up
 
 from proxy import auth, snapshot, views
 from proxy.errors import ApiError, bad_request
@@ -133,13 +133,14 @@ class LightRequest(ASGIRequest):
         return object.__getattribute__(self, name)
 
 
-_resolved = lru_cache(maxsize=64)(resolve)
+resolve = lru_cache(maxsize=64)(look_up)
+"""The view of a path; a path that has none raises Http404 each time."""
 
 
 async def _respond(scope: Scope, body: bytes) -> HttpResponseBase:
     try:
         request = LightRequest(scope, body)
-        match = _resolved(scope["path"])
+        match = resolve(scope["path"])
         response: HttpResponseBase = await match.func(request, *match.args, **match.kwargs)
         return response
     except Http404:
