@@ -67,7 +67,7 @@ RULES: dict[FailureKind, Rule] = {
     K.REJECTED: Rule(0, 0.0, False, "no", 0, False, 0, "invalid_request_error", 10),
     K.INCAPABLE: Rule(0, 0.0, True, "no", 0, False, 400, "invalid_request_error", 8),
     K.GARBLED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 2),
-    K.INTERRUPTED: Rule(0, 0.0, False, "target", 5, False, 502, "api_error", 0),
+    K.INTERRUPTED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 0),
     K.CLIENT_GONE: Rule(0, 0.0, False, "no", 0, False, 499, "api_error", 0),
 }
 del K

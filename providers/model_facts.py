@@ -40,7 +40,8 @@ _OPENAI = ("openai_responses", "openai_chat")
 
 FACTS: tuple[ModelFacts, ...] = (
     ModelFacts(r"claude-.*\[1m\]", 1_000_000),
-    ModelFacts(r"claude-(opus|sonnet|haiku)-4.*|claude-3.*", 200_000),
+    ModelFacts(r"claude-(opus|sonnet|haiku)-4-[6-9].*", 200_000),
+    ModelFacts(r"claude-(opus|sonnet|haiku)-4.*|claude-3.*", 200_000, None, {"prefill": True}),
     ModelFacts(r"gpt-5\.\d+-codex.*|gpt-5-codex.*", 400_000, 128_000, {"efforts": _MANY[1:], "phase": True}, _OPENAI),
     ModelFacts(r"gpt-5\.\d+.*", 400_000, 128_000, {"efforts": _MANY}, _OPENAI),
     ModelFacts(r"gpt-5.*", 400_000, 128_000, {"efforts": ("minimal", "low", "medium", "high")}, _OPENAI),

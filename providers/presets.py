@@ -22,7 +22,8 @@ class Quirks:
     `stream_options.include_usage`. `inline_system`: the role a mid-conversation system
     message gets ("user" wraps it in a `<system-reminder>`). `reasoning_replay`: wants
     `reasoning_content` of earlier assistant turns back; `reasoning_details`: gives and wants
-    back OpenRouter's list of that name, unchanged. `stop`: how many stop sequences it takes
+    back OpenRouter's list of that name, unchanged. `prefill`: goes on from an unfinished
+    assistant turn at the end. `stop`: how many stop sequences it takes
     (0: none). `sampling`: takes temperature and top_p. `reasoning_effort`,
     `parallel_tool_calls`, `top_k`, `json_schema`, `images`, `pdf`: takes that parameter or
     block. `counts_tokens`: has its format's token counter. `short_ids`: takes only tool ids
@@ -36,6 +37,7 @@ class Quirks:
     inline_system: SystemRole = "user"
     reasoning_replay: bool = False
     reasoning_details: bool = False
+    prefill: bool = False
     reasoning_effort: bool = False
     stop: int = 4
     sampling: bool = True

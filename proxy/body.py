@@ -33,6 +33,8 @@ class StreamBody:
             chunk = await self._next()
         except ApiError as error:
             self._over = True
+            if self._call.record.outcome == "interrupted" and self._call.config.streams.otherwise == "cut":
+                raise StopAsyncIteration from error  # a stream without its end: the client asks again by itself
             return self._call.renderer.render_error(error, self._call.record.request_id)
         if chunk is None:
             self._over = True

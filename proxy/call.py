@@ -93,6 +93,10 @@ class Call:
         if notes:
             self._why.append(f"{target}: {', '.join(notes)}")
 
+    def goes_on(self, target: Target, characters: int) -> None:
+        """Note that a broken stream goes on at another target, after so many characters of text."""
+        self._why.append(f"goes on at {target} after {characters} characters")
+
     def failed(self, entry: AttemptRecord, failure: Failure) -> None:
         """Note how an upstream call failed."""
         entry.outcome, entry.message = failure.kind.value, failure.message
@@ -104,7 +108,9 @@ class Call:
     def content(self, entry: AttemptRecord, target: Target) -> None:
         """Note that real content has come: this target serves the request."""
         if entry.first_content_ms is None:
-            entry.first_content_ms = self.record.first_content_ms = self.elapsed_ms()
+            entry.first_content_ms = self.elapsed_ms()
+            if self.record.first_content_ms is None:
+                self.record.first_content_ms = entry.first_content_ms
         self.record.provider, self.record.actual_model = target.provider, target.actual_model
 
     def succeeded(self, entry: AttemptRecord, target: Target) -> None:

@@ -86,6 +86,14 @@ class CaptureConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """What happens to a stream that breaks after content: it goes on elsewhere where it can, else it ends so."""
+
+    goes_on: bool = True
+    otherwise: Literal["error_event", "cut"] = "error_event"
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigSnapshot:
     """Everything the hot path reads. Swapped whole, never changed."""
 
@@ -100,6 +108,7 @@ class ConfigSnapshot:
     """Client keys by the SHA-256 of the whole key."""
     timeouts: Timeouts = Timeouts()
     capture: CaptureConfig = CaptureConfig()
+    streams: StreamConfig = StreamConfig()
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Every secret in use, for the scrubber."""
 

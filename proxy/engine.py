@@ -14,21 +14,25 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from providers import client
 from providers.errors import Failure, FailureKind, UpstreamFailure
+from providers.outbound.base import Translator
 from providers.targets import Target, Timeouts
 from providers.wire.fold import fold
-from providers.wire.messages import MessagesReply
+from providers.wire.messages import MessagesReply, MessagesRequest, Usage
 from providers.wire.spans import MalformedJson
 from providers.wire.sse import EventTooLarge, SseDecoder
 from proxy import attempts
 from proxy.attempts import Attempt
 from proxy.call import OUTBOUND, Call
+from proxy.continuation import MAX_CONTINUATIONS, Seam, Transcript, continued
 from proxy.errors import ApiError
 from proxy.health import BOARD
 from proxy.logbook import LOGBOOK
 from proxy.origins import ORIGINS
+from proxy.part import Part
 from proxy.pipe import Pipe
 from proxy.progress import Progress, signatures_in
 from proxy.record import AttemptRecord
@@ -47,9 +51,10 @@ Runner = Callable[[Attempt, AttemptRecord], Awaitable[None]]
 async def run_stream(call: Call, pipe: Pipe) -> None:
     """Answer a streaming request into `pipe`; hands the record to the logbook exactly once."""
     stream = StreamRun(call, pipe)
-    error = await _guarded(call, stream.attempt)
+    error = await _guarded(call, stream.attempt, stream.may_go_on)
     if error is not None and stream.committed:
         call.record.outcome = "interrupted"
+        call.record.usage = stream.sent_usage()
     pipe.end(error)
 
 
@@ -79,11 +84,11 @@ async def run_count(call: Call, estimate: Callable[[], int]) -> int:
     return counts[-1]
 
 
-async def _guarded(call: Call, runner: Runner) -> ApiError | None:
+async def _guarded(call: Call, runner: Runner, may_go_on: Callable[[], bool] = lambda: False) -> ApiError | None:
     """Run the loop inside the request's deadline; the error to tell, if any. The record is always handed over."""
     try:
         async with asyncio.timeout(call.config.timeouts.total):
-            await _loop(call, runner)
+            await _loop(call, runner, may_go_on)
     except ApiError as error:
         call.refused(error)
         return error
@@ -104,7 +109,7 @@ async def _guarded(call: Call, runner: Runner) -> ApiError | None:
     return None
 
 
-async def _loop(call: Call, runner: Runner) -> None:
+async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> None:
     plan = attempts.plan(call.targets, random.random)
     current = next(plan)
     while True:
@@ -124,12 +129,15 @@ async def _loop(call: Call, runner: Runner) -> None:
             return
         call.failed(entry, failure)
         BOARD.failed(current.target, failure)
-        if failure.kind is FailureKind.INTERRUPTED:
-            raise ApiError(502, failure.error_type or "api_error", failure.message)
+        broken = ApiError(502, failure.error_type or "api_error", failure.message)
+        interrupted = failure.kind is FailureKind.INTERRUPTED
+        if interrupted and not may_go_on():
+            raise broken
         try:
             current = plan.send(failure)
         except StopIteration as ended:
-            raise call.exhausted(ended.value.failure, ended.value.target) from None
+            verdict = ended.value
+            raise (broken if interrupted else call.exhausted(verdict.failure, verdict.target)) from None
 
 
 def _callable_target(target: Target) -> None:
@@ -195,7 +203,19 @@ class StreamRun:
         self._call = call
         self._pipe = pipe
         self.committed = False
-        """True once real content is on its way to the client; from then on nobody else can take over."""
+        """True once real content is on its way to the client: whoever comes next can only go on with it."""
+        self._sent = Transcript()
+        self._continuations = 0
+
+    def may_go_on(self) -> bool:
+        """True when another target can take over after content: the setting, what was sent and the limit allow it."""
+        wanted = self._call.config.streams.goes_on and self._continuations < MAX_CONTINUATIONS
+        return self.committed and wanted and self._sent.may_go_on
+
+    def sent_usage(self) -> Usage:
+        """The tokens of what was sent, as far as they were told; the text's are counted here."""
+        told = self._call.record.usage
+        return replace(told, output=max(told.output, self._sent.usage.output))
 
     async def attempt(self, current: Attempt, entry: AttemptRecord) -> None:
         """Call one target and forward its stream. Raises UpstreamFailure (interrupted after the commit point)."""
@@ -207,12 +227,18 @@ class StreamRun:
             self._commit(entry, target)
             await self._pipe.put(b"".join(map(self._call.fresh_renderer().render, local)))
             return
-        outgoing = outbound.request(self._call.request_for(target), target)
+        request = self._request(target)
+        outgoing = outbound.request(request, target)
         self._call.repaired(target, outgoing.repaired)
         timeouts = target.timeouts
+        part = self._part(outbound.translator(request, target))
         try:
             async with asyncio.timeout(timeouts.first_content) as limit, client.send(outgoing, timeouts) as response:
-                await self._forward(await _checked(self._call, entry, target, response), current, entry, limit)
+                await _checked(self._call, entry, target, response)
+                if "event-stream" not in response.headers.get("content-type", "event-stream"):
+                    outbound.reply(await response.read(MAX_REPLY), request, target)
+                    raise UpstreamFailure(Failure(FailureKind.GARBLED, "not the stream that was asked for", 200))
+                await self._forward(response, part, current, entry, limit)
         except UpstreamFailure as error:
             raise self._placed(error.failure) from error
         except (MalformedJson, EventTooLarge) as error:
@@ -220,63 +246,66 @@ class StreamRun:
         except TimeoutError as error:
             raise self._placed(self._too_slow(timeouts)) from error
 
+    def _request(self, target: Target) -> MessagesRequest:
+        request = self._call.request_for(target)
+        if not self.committed:
+            return request
+        self._continuations += 1
+        self._call.goes_on(target, len(self._sent.text))
+        return continued(request, self._sent.text, target)
+
+    def _part(self, translator: Translator) -> Part:
+        if self.committed:
+            return Part(translator, self._call.renderer, self._sent, Seam(self._sent))
+        self._sent = Transcript()  # what an earlier attempt held was never sent
+        return Part(translator, self._call.fresh_renderer(), self._sent)
+
     async def _forward(
-        self, response: client.UpstreamResponse, current: Attempt, entry: AttemptRecord, limit: asyncio.Timeout
-    ) -> None:
-        target = current.target
-        outbound = OUTBOUND[target.preset.wire_format]
-        if "event-stream" not in response.headers.get("content-type", "event-stream"):
-            outbound.reply(await response.read(MAX_REPLY), self._call.request, target)
-            raise UpstreamFailure(Failure(FailureKind.GARBLED, "a stream was asked for, something else came", 200))
-        translator = outbound.translator(self._call.request, target)
-        decoder, progress, render = SseDecoder(), Progress(), self._call.fresh_renderer().render
-        held: list[bytes] = []
+        self, response: client.UpstreamResponse, part: Part, current: Attempt, entry: AttemptRecord,
+        limit: asyncio.Timeout,
+    ) -> None:  # fmt: skip
+        target, decoder = current.target, SseDecoder()
         async for chunk in response.chunks():
             alive = False
             try:
                 for sse in decoder.feed(chunk):
                     alive = alive or not (sse.is_comment or sse.name == "ping")
-                    for event in translator.feed(sse):
-                        progress.note(event)
-                        held.append(render(event))
+                    part.feed(sse)
             except (UpstreamFailure, MalformedJson):
                 # Nobody has seen these events before the commit point; after it they came before the fault.
                 if self.committed:
-                    await self._pipe.put(b"".join(held))
+                    await self._pipe.put(part.taken())
                 raise
-            self._note(progress, target)
-            if alive and progress.has_content:
-                self._commit(entry, target)
+            self._note(part.progress, target)
             if alive:
+                if part.progress.has_content:
+                    self._commit(entry, target)
                 # Events without content are a model that thinks unseen: they never shorten the wait for the first.
                 silence_ends = time.monotonic() + target.timeouts.idle
                 limit.reschedule(silence_ends if self.committed else max(limit.when() or 0.0, silence_ends))
-            if self.committed and held:
-                await self._pipe.put(b"".join(held))
-                held.clear()
-            if translator.ended:
+            if self.committed:
+                await self._pipe.put(part.taken())
+            if part.ended:
                 break
-        for event in [e for sse in decoder.finish() for e in translator.feed(sse)] + list(translator.finish()):
-            progress.note(event)
-            held.append(render(event))
-        self._note(progress, target)
-        self._refuse_empty(progress, current)
+        for sse in decoder.finish():
+            part.feed(sse)
+        part.finish()
+        self._note(part.progress, target)
+        if not part.may_be_empty and not current.last:
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer holds no content", 200))
         self._commit(entry, target)
-        await self._pipe.put(b"".join(held))
+        await self._pipe.put(part.taken())
 
     def _note(self, progress: Progress, target: Target) -> None:
         while progress.signatures:
             ORIGINS.note(progress.signatures.pop(), target.provider)
-        self._call.record.usage = progress.usage
+        if progress.usage != Usage():
+            self._call.record.usage = progress.usage
         self._call.record.stop_reason = progress.stop_reason or ""
 
-    def _refuse_empty(self, progress: Progress, current: Attempt) -> None:
-        if not progress.has_content and not progress.may_be_empty and not current.last:
-            raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer holds no content", 200))
-
     def _commit(self, entry: AttemptRecord, target: Target) -> None:
-        if not self.committed:
-            self.committed = True
+        self.committed = True
+        if entry.first_content_ms is None:
             self._call.content(entry, target)
 
     def _placed(self, failure: Failure) -> UpstreamFailure:

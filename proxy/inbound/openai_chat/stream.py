@@ -35,12 +35,12 @@ class ChatRenderer:
 
     def render(self, event: MessagesEvent) -> bytes:
         """The chunks that one event makes; where an upstream spoke Chat itself, its own bytes."""
-        if event.native is not None:
-            return event.native
         if event.type == "ping":
-            return PING
+            return PING if event.native is None else event.native
         step = _STEPS.get(event.type)
-        return b"" if step is None else step(self, event.payload())
+        # Rendered in any case: if the upstream breaks, whoever goes on needs to know how far it came.
+        told = b"" if step is None else step(self, event.payload())
+        return told if event.native is None else event.native
 
     def render_error(self, error: ApiError, request_id: str) -> bytes:
         """An error as the last thing of the stream: without `[DONE]`, which would say that all went well."""

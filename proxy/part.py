@@ -1,0 +1,56 @@
+"""One target's part of a streamed answer: its events as what the client gets, and what they tell on the way."""
+
+from __future__ import annotations
+
+from providers.outbound.base import Translator
+from providers.wire.messages import MessagesEvent
+from providers.wire.sse import ServerSentEvent
+from proxy.continuation import Seam, Transcript
+from proxy.inbound.base import Renderer
+from proxy.progress import Progress
+
+
+class Part:
+    """Feed it the upstream's events; `taken` is what they make for the client, until it is taken.
+
+    `sent` learns of every event; with a `seam` this part goes on where another broke.
+    """
+
+    def __init__(self, translator: Translator, renderer: Renderer, sent: Transcript, seam: Seam | None = None) -> None:
+        self._translator = translator
+        self._renderer = renderer
+        self._sent = sent
+        self._seam = seam
+        self._held: list[bytes] = []
+        self.progress = Progress()
+
+    @property
+    def ended(self) -> bool:
+        """True once the answer is complete."""
+        return self._translator.ended
+
+    @property
+    def may_be_empty(self) -> bool:
+        """True when this part may be over without any content: it says why, or it only had to go on."""
+        return self._seam is not None or self.progress.has_content or self.progress.may_be_empty
+
+    def feed(self, event: ServerSentEvent) -> None:
+        """One upstream event. Raises UpstreamFailure and MalformedJson."""
+        for made in self._translator.feed(event):
+            self._take(made)
+
+    def finish(self) -> None:
+        """The upstream's stream has ended. Raises UpstreamFailure when it ended too early."""
+        for made in self._translator.finish():
+            self._take(made)
+
+    def taken(self) -> bytes:
+        """The client's bytes since the last time."""
+        held, self._held = b"".join(self._held), []
+        return held
+
+    def _take(self, event: MessagesEvent) -> None:
+        for told in (event,) if self._seam is None else self._seam.feed(event):
+            self.progress.note(told)
+            self._sent.note(told)
+            self._held.append(self._renderer.render(told))
