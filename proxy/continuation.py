@@ -39,6 +39,7 @@ class Transcript:
         self._signed = False
         self._usage = Usage()
         self._tools = False
+        self._over = False
         self.blocks = 0
         """How many content blocks were begun."""
 
@@ -59,6 +60,8 @@ class Transcript:
         elif event.type == "message_start":
             message = event.payload().get("message")
             self._usage = Usage.from_payload(message.get("usage") if isinstance(message, dict) else None)
+        elif event.type == "message_delta":
+            self._over = True
 
     @property
     def text(self) -> str:
@@ -72,8 +75,11 @@ class Transcript:
 
     @property
     def may_go_on(self) -> bool:
-        """True when another target can take over: there is text, no call was begun, no thinking is unfinished."""
-        return bool(self.text.strip()) and not self._tools and self._open in ("", "text")
+        """True when another target can take over.
+
+        There is text, no call was begun, no thinking is unfinished, and the end was not told yet.
+        """
+        return bool(self.text.strip()) and not self._tools and not self._over and self._open in ("", "text")
 
     @property
     def usage(self) -> Usage:

@@ -264,18 +264,24 @@ class StreamRun:
         self, response: client.UpstreamResponse, part: Part, current: Attempt, entry: AttemptRecord,
         limit: asyncio.Timeout,
     ) -> None:  # fmt: skip
+        try:
+            await self._read(response, part, current, entry, limit)
+        except (UpstreamFailure, MalformedJson, EventTooLarge):
+            # Nobody has seen these events before the commit point; after it they came before the fault.
+            if self.committed:
+                await self._pipe.put(part.taken())
+            raise
+
+    async def _read(
+        self, response: client.UpstreamResponse, part: Part, current: Attempt, entry: AttemptRecord,
+        limit: asyncio.Timeout,
+    ) -> None:  # fmt: skip
         target, decoder = current.target, SseDecoder()
         async for chunk in response.chunks():
             alive = False
-            try:
-                for sse in decoder.feed(chunk):
-                    alive = alive or not (sse.is_comment or sse.name == "ping")
-                    part.feed(sse)
-            except (UpstreamFailure, MalformedJson):
-                # Nobody has seen these events before the commit point; after it they came before the fault.
-                if self.committed:
-                    await self._pipe.put(part.taken())
-                raise
+            for sse in decoder.feed(chunk):
+                alive = alive or not (sse.is_comment or sse.name == "ping")
+                part.feed(sse)
             self._note(part.progress, target)
             if alive:
                 if part.progress.has_content:

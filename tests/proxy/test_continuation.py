@@ -73,6 +73,11 @@ def test_only_text_can_be_gone_on_with(pieces, may):
     assert transcript(written(*pieces)).may_go_on is may
 
 
+def test_an_answer_whose_end_was_told_is_not_gone_on_with():
+    """A stop reason has been sent: there is no place left for more."""
+    assert transcript(written("Hello", end="end_turn")[:-1]).may_go_on is False
+
+
 def test_other_blocks_cannot_be_gone_on_with():
     """What a server tool did cannot be told to another vendor in the middle of a turn."""
     events = written("Hello", "") + BlockWriter().whole({"type": "server_tool_use", "id": "s", "name": "web_search"})
