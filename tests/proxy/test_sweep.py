@@ -1,53 +1,10 @@
-"""Every stream cut at every byte, in every way: the client sees one legal stream, and never a false end.
-
-The engine is the real one; only the upstream's bytes come from memory and end where the
-sweep says. No time passes: a hang meets limits of zero, which strike as soon as nothing moves.
-"""
-
-import asyncio
-import contextlib
-from dataclasses import replace
-from pathlib import Path
+"""Every stream cut at every byte, in every way: the client sees one legal stream, and never a false end."""
 
 import pytest
 
-from providers.errors import Failure, FailureKind, UpstreamFailure
-from providers.presets import PRESETS
-from providers.targets import Timeouts
-from providers.wire.blocks import BlockWriter
-from providers.wire.grammar import Grammar
-from providers.wire.messages import MessagesEvent, Usage
-from providers.wire.sse import SseDecoder
 from proxy import engine, health, logbook
-from proxy.call import Call
-from proxy.inbound.anthropic_messages import ANTHROPIC
 from proxy.pipe import Pipe
-from proxy.record import RequestRecord
-from proxy.routing import RouteDecision, RouteReason
-from tests import cast
-from tests.live import config_of
-
-RECORDINGS = Path(__file__).parents[1] / "recordings"
-AT_ONCE = Timeouts(connect=1, first_content=0, idle=0, total=60)
-
-
-def native(*pieces, end):
-    """An Anthropic stream: text as strings, thinking in one-tuples, a call as a pair."""
-    writer = BlockWriter(lambda: "sig")
-    events = writer.start("msg_1", "m", Usage(5, 1))
-    for piece in pieces:
-        if isinstance(piece, str):
-            events += writer.text(piece)
-        elif len(piece) == 1:
-            events += writer.thinking(*piece)
-        else:
-            events += writer.tool(*piece) + writer.tool_input('{"path":') + writer.tool_input('"a"}')
-    return b"".join(event.frame for event in events + writer.finish(end, Usage(5, 9)))
-
-
-def recorded(name):
-    return (RECORDINGS / f"{name}.sse").read_bytes()
-
+from tests.proxy.sweeping import Upstream, call_of, judged, native, read, recorded, target
 
 STREAMS = {
     "native text": ("anthropic_messages", native("Hel", "lo, world", end="end_turn")),
@@ -66,35 +23,6 @@ STREAMS = {
 SECOND = native("And so on.", end="end_turn")
 
 
-class Upstream:
-    """Answers by target: the bytes of a stream up to a place, then an end of some kind."""
-
-    def __init__(self, streams):
-        self._streams = streams
-
-    @contextlib.asynccontextmanager
-    async def send(self, outgoing, timeouts):
-        yield Answer(*self._streams[outgoing.headers["x-target"]])
-
-
-class Answer:
-    """One answer: its bytes, and how it ends when they are out."""
-
-    status, headers = 200, {"content-type": "text/event-stream"}
-
-    def __init__(self, data, end):
-        self._data = data
-        self._end = end
-
-    async def chunks(self):
-        if self._data:
-            yield self._data
-        if self._end == "reset":
-            raise UpstreamFailure(Failure(FailureKind.UNREACHABLE, "the connection broke"))
-        if self._end == "hang":
-            await asyncio.Event().wait()
-
-
 @pytest.fixture(autouse=True)
 def undisturbed(monkeypatch):
     """No pauses, no log, nothing remembered from one run to the next."""
@@ -103,37 +31,13 @@ def undisturbed(monkeypatch):
     monkeypatch.setattr(engine, "BOARD", health.CoolingBoard())
 
 
-def target(name, wire_format):
-    preset = replace(PRESETS["openai-compatible"], wire_format=wire_format)
-    return replace(cast.target(name, timeouts=AT_ONCE, extra_headers=(("x-target", name),)), preset=preset)
-
-
 async def outcome(monkeypatch, wire_format, data, end, alone):
-    """What a client is told when the first target's stream is this, and the record's outcome."""
-    targets = (target("first", wire_format),) + (() if alone else (target("second", "anthropic_messages"),))
+    """What a client is told when the first target's stream is this, and the record."""
+    targets = (target("first", wire_format),) + (() if alone else (target("second"),))
     monkeypatch.setattr(engine.client, "send", Upstream({"first": (data, end), "second": (SECOND, "close")}).send)
-    decision = RouteDecision(RouteReason.DEFAULT, "smart", "why", targets)
-    record = RequestRecord("req_1", "anthropic_messages", "messages")
-    asked = cast.request({"stream": True, "thinking": {"type": "adaptive"}})
-    call, pipe = Call(ANTHROPIC, asked, decision, targets, (), config_of({"smart": targets}), record), Pipe()
+    call, pipe = call_of(*targets), Pipe()
     await engine.run_stream(call, pipe)
-    told = b""
-    try:
-        while (chunk := await pipe.get(5)) is not None:
-            told += chunk
-    except engine.ApiError as error:
-        told += call.renderer.render_error(error, "req_1")
-    return told, record
-
-
-def judged(told):
-    """The kinds of events, after the grammar has passed them all."""
-    grammar, kinds = Grammar(), []
-    for sse in SseDecoder().feed(told):
-        grammar.feed(MessagesEvent(sse.name, sse.data, sse.frame))
-        kinds.append(sse.name)
-    grammar.finish()
-    return kinds
+    return await read(call, pipe), call.record
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["last target", "with another"])
