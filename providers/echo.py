@@ -1,6 +1,6 @@
 """The echo provider: answers locally in Anthropic's dialect, so the whole pipeline can be tried without an account.
 
-It streams, counts tokens, calls a tool when asked to ("call NAME") and fails on purpose
+It streams, counts tokens, lists its one model, calls a tool when asked to ("call NAME") and fails on purpose
 when its mapping carries a drill: `status:529`, `hang`, `cut:40`.
 """
 
@@ -51,7 +51,9 @@ def _body(request: UpstreamRequest) -> dict[str, Any]:
 
 
 async def answer(request: UpstreamRequest) -> EchoResponse:
-    """Answer one request, or fail as its drill says."""
+    """Answer one request, or fail as its drill says; a GET asks for the list of models."""
+    if request.method == "GET":
+        return EchoResponse(200, iter([dumps({"data": [{"type": "model", "id": "echo"}]})]), "application/json")
     body = _body(request)
     kind, _, amount = request.headers.get(DRILL_HEADER, "").partition(":")
     if kind == "status":

@@ -5,16 +5,10 @@ from __future__ import annotations
 import re
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from providers.errors import Failure
-from providers.outbound.anthropic_messages import ANTHROPIC_MESSAGES
-from providers.outbound.base import Outbound
-from providers.outbound.gemini import GEMINI
-from providers.outbound.openai_chat import OPENAI_CHAT
-from providers.outbound.openai_responses import OPENAI_RESPONSES
-from providers.presets import WireFormat
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
 from proxy.attempts import Attempt
@@ -25,13 +19,6 @@ from proxy.origins import ORIGINS
 from proxy.record import AttemptRecord, RequestRecord
 from proxy.repair import repaired
 from proxy.routing import RouteDecision
-
-OUTBOUND: Mapping[WireFormat, Outbound] = {
-    "anthropic_messages": ANTHROPIC_MESSAGES,
-    "openai_chat": OPENAI_CHAT,
-    "openai_responses": OPENAI_RESPONSES,
-    "gemini": GEMINI,
-}
 
 MAX_WHY = 1000
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")

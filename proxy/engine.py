@@ -19,6 +19,7 @@ from dataclasses import replace
 from providers import client
 from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.outbound.base import Translator
+from providers.outbound.formats import OUTBOUND
 from providers.targets import Target, Timeouts
 from providers.wire.fold import fold
 from providers.wire.messages import MessagesReply, MessagesRequest, Usage
@@ -26,7 +27,7 @@ from providers.wire.spans import MalformedJson
 from providers.wire.sse import EventTooLarge, SseDecoder
 from proxy import attempts
 from proxy.attempts import Attempt
-from proxy.call import OUTBOUND, Call
+from proxy.call import Call
 from proxy.continuation import MAX_CONTINUATIONS, Seam, Transcript, continued
 from proxy.errors import ApiError
 from proxy.health import BOARD

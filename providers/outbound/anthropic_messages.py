@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from providers.errors import Failure, FailureKind, UpstreamFailure, kind_of_status, plain_words
 from providers.outbound.answers import counted_number
+from providers.outbound.listing import list_request, listed_names
 from providers.outbound.retry_after import retry_after_seconds
 from providers.outbound.vertex import vertex_models
 from providers.outbound.wordings import too_long_message
@@ -67,6 +68,17 @@ class AnthropicMessages:
         """`input_tokens` of a counter's answer."""
         return counted_number(body, "input_tokens")
 
+    def models_request(self, target: Target) -> UpstreamRequest | None:
+        """`/models`, a thousand at once; Vertex AI lists no publisher's models."""
+        if target.preset.addressing == "vertex":
+            return None
+        url = _address(target, "/models?limit=1000")
+        return list_request(target, url, **{"anthropic-version": DEFAULT_VERSION})
+
+    def listed(self, body: bytes) -> list[str]:
+        """The ids under `data`. Raises UpstreamFailure (garbled)."""
+        return listed_names(body)
+
     def local(self, messages: MessagesRequest) -> None:
         """Every request is called for: only Anthropic knows how to warm its cache."""
         return None
@@ -100,11 +112,12 @@ class AnthropicMessages:
         return status_failure(status, headers, body)
 
     def _call(self, messages: MessagesRequest, target: Target, path: str) -> UpstreamRequest:
-        base = target.base_url if target.base_url.endswith("/v1") else target.base_url + "/v1"
-        query = "?beta=true" if messages.beta else ""
-        return UpstreamRequest(
-            "POST", base + path + query, _headers(messages, target), messages.with_model(target.actual_model).body
-        )
+        url = _address(target, path + ("?beta=true" if messages.beta else ""))
+        return UpstreamRequest("POST", url, _headers(messages, target), messages.with_model(target.actual_model).body)
+
+
+def _address(target: Target, path: str) -> str:
+    return (target.base_url if target.base_url.endswith("/v1") else target.base_url + "/v1") + path
 
 
 def vertex_call(messages: MessagesRequest, target: Target, verb: str) -> UpstreamRequest:

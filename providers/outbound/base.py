@@ -57,6 +57,14 @@ class Outbound(Protocol):
         """The number in a counter's answer, or None when it holds none."""
         ...
 
+    def models_request(self, target: Target) -> UpstreamRequest | None:
+        """The HTTP call that lists the models, or None where this target has no list."""
+        ...
+
+    def listed(self, body: bytes) -> list[str]:
+        """The model names in the answer to it, as a mapping needs them. Raises UpstreamFailure (garbled)."""
+        ...
+
     def local(self, messages: MessagesRequest) -> Sequence[MessagesEvent] | None:
         """The answer, when none of this format's upstreams needs to be called for it; else None."""
         ...

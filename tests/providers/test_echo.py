@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from providers.echo import DRILL_HEADER, answer
 from providers.errors import FailureKind, UpstreamFailure
 from providers.outbound.anthropic_messages import ANTHROPIC_MESSAGES, Relay
+from providers.presets import ECHO_URL
 from providers.targets import UpstreamRequest
 from providers.wire.grammar import Grammar
 from providers.wire.sse import SseDecoder
@@ -28,6 +29,12 @@ async def whole(body=None, drill=""):
 
 def said(text):
     return {"messages": [{"role": "user", "content": text}]}
+
+
+async def test_it_lists_its_one_model():
+    """The call that asks for its models is answered with "echo"."""
+    response = await answer(ANTHROPIC_MESSAGES.models_request(target(preset="echo", base_url=ECHO_URL)))
+    assert (response.status, ANTHROPIC_MESSAGES.listed(await response.read(10_000))) == (200, ["echo"])
 
 
 async def test_it_says_what_it_was_told():

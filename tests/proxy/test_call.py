@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from providers.presets import PRESETS
 from proxy import call as call_module
 from proxy.attempts import Attempt
-from proxy.call import MAX_WHY, OUTBOUND, Call
+from proxy.call import MAX_WHY, Call
 from proxy.config import CaptureConfig
 from proxy.errors import ApiError
 from proxy.inbound.anthropic_messages import ANTHROPIC
@@ -43,11 +42,6 @@ def call_of(*, why="it is the default", cooling=(), body=None, capture="off", ma
     record = RequestRecord("req_1", "anthropic_messages", "messages", route="default", logical_model="smart")
     decision = RouteDecision(RouteReason.DEFAULT, "smart", why, (ONE, TWO))
     return Call(ANTHROPIC, cast.request(body), decision, (ONE, TWO), cooling, config, record, started)
-
-
-def test_every_wire_format_of_a_preset_can_be_called():
-    """No preset names a format that the table lacks."""
-    assert {preset.wire_format for preset in PRESETS.values()} <= set(OUTBOUND)
 
 
 def test_a_first_success_is_told_whole(clock):

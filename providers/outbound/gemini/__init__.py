@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from providers.errors import Failure
 from providers.outbound.base import Translator
-from providers.outbound.gemini import counting
+from providers.outbound.gemini import counting, listing
 from providers.outbound.gemini.errors import status_failure
 from providers.outbound.gemini.request import MAX_STOPS, build_body
 from providers.outbound.gemini.response import read_reply
@@ -39,6 +39,14 @@ class Gemini:
     def counted(self, body: bytes) -> int | None:
         """`totalTokens` of the counter's answer."""
         return counting.counted(body)
+
+    def models_request(self, target: Target) -> UpstreamRequest | None:
+        """AI Studio's list; Vertex AI and Code Assist have none."""
+        return listing.models_request(target)
+
+    def listed(self, body: bytes) -> list[str]:
+        """The models that generate content. Raises UpstreamFailure (garbled)."""
+        return listing.listed(body)
 
     def local(self, messages: MessagesRequest) -> Sequence[MessagesEvent] | None:
         """The empty answer to a request for no tokens."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from providers.errors import Failure
 from providers.outbound.base import Translator
 from providers.outbound.incapable import readable
+from providers.outbound.listing import list_request, listed_names
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import status_failure
 from providers.outbound.openai_chat.native import NativeTranslator, native_body, native_reply, own_words
@@ -42,6 +43,14 @@ class OpenAIChat:
     def counted(self, body: bytes) -> int | None:
         """Chat has no counter."""
         return None
+
+    def models_request(self, target: Target) -> UpstreamRequest | None:
+        """`/models` beside the chat address."""
+        return list_request(target, target.base_url + "/models")
+
+    def listed(self, body: bytes) -> list[str]:
+        """The ids under `data`. Raises UpstreamFailure (garbled)."""
+        return listed_names(body)
 
     def local(self, messages: MessagesRequest) -> Sequence[MessagesEvent] | None:
         """The empty answer to a request for no tokens."""

@@ -8,6 +8,7 @@ from providers.errors import Failure
 from providers.outbound.answers import counted_number
 from providers.outbound.base import Translator
 from providers.outbound.incapable import readable
+from providers.outbound.listing import list_request, listed_names
 from providers.outbound.openai_responses.errors import status_failure
 from providers.outbound.openai_responses.request import build_body, count_body
 from providers.outbound.openai_responses.response import read_reply
@@ -41,6 +42,14 @@ class OpenAIResponses:
     def counted(self, body: bytes) -> int | None:
         """`input_tokens` of a counter's answer."""
         return counted_number(body, "input_tokens")
+
+    def models_request(self, target: Target) -> UpstreamRequest | None:
+        """`/models`; the Codex backend has no such list."""
+        return None if target.preset.addressing == "codex" else list_request(target, _address(target, "/models"))
+
+    def listed(self, body: bytes) -> list[str]:
+        """The ids under `data`. Raises UpstreamFailure (garbled)."""
+        return listed_names(body)
 
     def local(self, messages: MessagesRequest) -> Sequence[MessagesEvent] | None:
         """The empty answer to a request for no tokens."""
