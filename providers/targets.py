@@ -9,6 +9,9 @@ from typing import NoReturn
 
 from providers.presets import Preset
 
+SIGN_IN_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+"""Headers that sign in to a vendor: a provider that sets one by hand needs no key, and its value is a secret."""
+
 
 class Secret:
     """A secret that cannot be printed, logged or pickled by accident; `reveal()` is its only way out."""

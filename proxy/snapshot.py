@@ -11,17 +11,16 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
 from django.db import Error, connection, transaction
 
 from providers.model_facts import for_model
-from providers.models import Credential, Provider
-from providers.presets import Preset
-from providers.targets import Secret, Target, Timeouts
-from providers.vault import VaultError
+from providers.models import Provider
+from providers.targets import Target, Timeouts
+from providers.template import template_of
 from proxy.config import (
     CaptureConfig,
     ConfigSnapshot,
@@ -42,7 +41,6 @@ FIRST_LOOK_S = 3.0
 """Seconds that somebody who needs a snapshot waits for the first look at the database."""
 POLL_S = 0.02
 DRILL_HEADER = "x-ccm-drill"
-_SIGN_IN_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 
 _lock = threading.Lock()
 _current: ConfigSnapshot | None = None
@@ -188,46 +186,12 @@ def _providers(timeouts: Timeouts) -> dict[str, ProviderConfig]:
     found: dict[str, ProviderConfig] = {}
     rows = Provider.objects.filter(enabled=True).prefetch_related("credentials")
     for row in rows:
-        preset = row.preset_row
-        if preset is None:
+        template = template_of(row, timeouts)
+        if template is None:
             log.warning("provider %s has an unknown preset %s and is left out", row.name, row.preset)
             continue
-        template = _template(row, preset, timeouts)
         found[row.name] = ProviderConfig(row.name, template, frozenset(row.models_offered))
     return found
-
-
-def _template(row: Provider, preset: Preset, timeouts: Timeouts) -> Target:
-    credential = next((c for c in row.credentials.all() if c.enabled), None)
-    secret, problem = _reveal(credential)
-    if not secret and not problem and preset.needs_key and not _signs_in_by_header(row.headers):
-        problem = "no API key is set; add one to the provider"
-    return Target(
-        provider=row.name,
-        preset=preset,
-        base_url=row.effective_base_url,
-        actual_model="",
-        secret=secret,
-        credential_id=credential.pk if credential else None,
-        extra_headers=tuple(row.headers.items()),
-        timeouts=timeouts,
-        project=row.project_id,
-        location=row.location,
-        problem=problem,
-    )
-
-
-def _signs_in_by_header(headers: Mapping[str, str]) -> bool:
-    return any(name.lower() in _SIGN_IN_HEADERS for name in headers)
-
-
-def _reveal(credential: Credential | None) -> tuple[Secret, str]:
-    if credential is None:
-        return Secret(""), ""
-    try:
-        return Secret(credential.reveal()), ""
-    except VaultError as error:
-        return Secret(""), str(error)
 
 
 def _models(providers: dict[str, ProviderConfig]) -> Iterable[ModelConfig]:
