@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 from providers import client
 from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.model_facts import for_model
+from providers.models import Provider
 from providers.outbound.formats import OUTBOUND
-from providers.targets import SIGN_IN_HEADERS, Target, UpstreamRequest
+from providers.targets import SIGN_IN_HEADERS, Target, Timeouts, UpstreamRequest
+from providers.template import template_of, usual_model
 from providers.wire.messages import MessagesRequest
 from providers.wire.spans import dumps, scan_object
 
@@ -66,6 +68,19 @@ class CheckResult:
     hint: str = ""
     models: tuple[str, ...] = ()
     """What the provider lists, empty when it has no list or does not give it."""
+
+
+def check_rows(rows: Sequence[Provider], model: str = "", seconds: float = CHECK_S) -> list[CheckResult]:
+    """Try each provider with `model`, else with its usual one. For threads without an event loop."""
+    targets = [target_of(row, model) for row in rows]
+    results = iter(check_all([target for target in targets if target], seconds))
+    return [next(results) if target else _unknown(row) for row, target in zip(rows, targets, strict=True)]
+
+
+def target_of(row: Provider, model: str = "") -> Target | None:
+    """What to call for a provider; None when its preset is unknown."""
+    template = template_of(row, Timeouts())
+    return for_model(template, model or usual_model(row)) if template else None
 
 
 def check_all(targets: Sequence[Target], seconds: float = CHECK_S) -> list[CheckResult]:
@@ -129,6 +144,11 @@ async def _check_all(targets: Sequence[Target], seconds: float) -> list[CheckRes
             return await check(target, seconds)
 
     return await asyncio.gather(*map(placed, targets))
+
+
+def _unknown(row: Provider) -> CheckResult:
+    words = f"the preset {row.preset} is not known"
+    return CheckResult(row.name, "", False, FailureKind.INCAPABLE, 0, 0, words, "Choose another preset.")
 
 
 def _result(target: Target, latency_ms: int, failure: Failure | None, models: tuple[str, ...]) -> CheckResult:

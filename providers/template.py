@@ -37,10 +37,12 @@ def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
 
 
 def usual_model(row: Provider) -> str:
-    """The model to try a provider with: the first that an enabled mapping names, else its preset's; "" for none."""
+    """The model to try a provider with: mapped, else offered, else what its preset suggests, else ""."""
     mapped = row.mappings.filter(enabled=True).order_by("priority", "pk").first()
     if mapped is not None:
         return str(mapped.actual_model)
+    if row.models_offered:
+        return str(row.models_offered[0])
     return row.preset_row.suggested_model if row.preset_row else ""
 
 

@@ -63,9 +63,11 @@ def test_an_unknown_preset_makes_no_target():
 
 
 def test_a_provider_is_tried_with_what_is_asked_of_it():
-    """The first enabled mapping names the model, else the preset, else nothing does."""
+    """The first enabled mapping names the model, else what is offered, else the preset, else nothing does."""
     row = provider()
     assert usual_model(row) == row.preset_row.suggested_model != ""
+    row.models_offered = ["offered", "too"]
+    assert usual_model(row) == "offered"
     model = LogicalModel.objects.create(name="smart")
     for priority, name, enabled in ((1, "off", False), (3, "third", True), (2, "second", True)):
         ModelMapping.objects.create(
