@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 
 from providers import vault
+from providers.checking import LIST_HINTS, CheckResult, check_rows, fetch_models, target_of
+from providers.errors import UpstreamFailure
 from providers.models import Credential, Provider
 from providers.unfolded import ConfigAdmin, PasswordWidget, TabularInline, display
+
+CHECK_S = 15.0
+"""Seconds that somebody waits at a page for one call to a provider."""
 
 
 class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -81,6 +89,8 @@ class ProviderAdmin(ConfigAdmin):
     list_filter = ("enabled",)
     search_fields = ("name",)
     inlines = (CredentialInline,)
+    actions = ("test_connections",)
+    change_form_outer_before_template = "admin/provider_checks.html"
     list_before_template = "admin/empty/provider.html"
     fieldsets = (
         (None, {"fields": ("name", "preset", "enabled")}),
@@ -113,3 +123,96 @@ class ProviderAdmin(ConfigAdmin):
     def used_by(self, provider: Any) -> str:
         """How many mappings lead here."""
         return f"{provider.mapping_count} mapping{'' if provider.mapping_count == 1 else 's'}"
+
+    def get_urls(self) -> list[URLPattern]:
+        """The pages of a provider, and what its buttons post to."""
+        test = path("<path:object_id>/test/", self.admin_site.admin_view(self.test_view), name="provider_test")
+        fetch = path("<path:object_id>/models/", self.admin_site.admin_view(self.fetch_view), name="provider_models")
+        found: list[URLPattern] = super().get_urls()
+        return [test, fetch, *found]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Provider | None = None, **kwargs: Any
+    ) -> HttpResponse:
+        """The page of one provider, with the buttons that call it for those who may change it."""
+        context["can_be_checked"] = obj is not None and self.has_change_permission(request, obj)
+        page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return page
+
+    @admin.action(description="Test connection", permissions=["change"])
+    def test_connections(self, request: HttpRequest, chosen: QuerySet[Provider]) -> None:
+        """Call each chosen provider, enabled or not."""
+        self._tell(request, check_rows(list(chosen), seconds=CHECK_S))
+
+    def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Call the provider as it is saved and tell how it went."""
+        row = self._asked_for(request, object_id)
+        if isinstance(row, Provider):
+            self._tell(request, check_rows([row], seconds=CHECK_S))
+            return _back_to(row)
+        return row
+
+    def fetch_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Keep the models the provider lists, as choices for mappings."""
+        row = self._asked_for(request, object_id)
+        if isinstance(row, Provider):
+            self._fetch(request, row)
+            return _back_to(row)
+        return row
+
+    def _asked_for(self, request: HttpRequest, object_id: str) -> Provider | HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        row: Provider | None = self.get_object(request, unquote(object_id))
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        if row is None:
+            gone: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return gone
+        return row
+
+    def _fetch(self, request: HttpRequest, row: Provider) -> None:
+        target = target_of(row)
+        if target is None:
+            self.message_user(request, f"The preset {row.preset} is not known: choose another.", messages.ERROR)
+            return
+        try:
+            names = fetch_models(target, CHECK_S)
+        except UpstreamFailure as error:
+            failure = error.failure
+            words = f"{row.name} gave no list of models: {_sentence(failure.message)} {LIST_HINTS[failure.kind]}"
+            self.message_user(request, words, messages.ERROR)
+            return
+        # Not saved: nothing of the configuration has changed.
+        Provider.objects.filter(pk=row.pk).update(models_listed=list(names))
+        level = messages.SUCCESS if names else messages.WARNING
+        self.message_user(request, f"{row.name} lists {_counted(len(names))}: mappings offer them.", level)
+
+    def _tell(self, request: HttpRequest, results: list[CheckResult]) -> None:
+        for result in results:
+            level = messages.SUCCESS if result.ok else messages.ERROR
+            self.message_user(request, _told(result), level)
+
+
+def _back_to(row: Provider) -> HttpResponse:
+    return HttpResponseRedirect(reverse("admin:providers_provider_change", args=(row.pk,)))
+
+
+def _counted(number: int) -> str:
+    return f"{number} model{'' if number == 1 else 's'}"
+
+
+def _told(result: CheckResult) -> str:
+    """One line of how a provider answered."""
+    status = f"{result.status} " if result.status else ""
+    asked = f"{result.model} " if result.model else ""
+    if result.ok:
+        listed = f", {_counted(len(result.models))} listed" if result.models else ""
+        return f"{result.provider}: {asked}answered {status}in {result.latency_ms} ms{listed}."
+    kind = result.outcome.replace("_", " ")
+    took = f" after {result.latency_ms} ms" if result.latency_ms else ""
+    return f"{result.provider}: {asked}failed, {status}{kind}{took}: {_sentence(result.message)} {result.hint}"
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "!", "?", "…")) else f"{words}."

@@ -33,13 +33,14 @@ TOKENS = (1, 512)
 """What is asked for, and what once more when that is rejected: models that reason may refuse to end so soon."""
 
 _BASE_URL = "It ends before /v1/messages or /chat/completions."
+_KEY = "Set the API key anew: admin, Providers, this provider, API keys."
 HINTS: dict[FailureKind, str] = {
     FailureKind.UNREACHABLE: f"Is the base URL right, and is the server up and open to this machine? {_BASE_URL}",
     FailureKind.TIMED_OUT: "Try again with more time (checkproviders --timeout): a local model may have to load first.",
     FailureKind.RATE_LIMITED: "The vendor asks to wait: try again later, or raise the limit of the account.",
     FailureKind.OVERLOADED: "The vendor, or a gateway before it, has trouble of its own: try again later.",
     FailureKind.QUOTA: "The account has no credit left: top it up on the vendor's billing page.",
-    FailureKind.REFUSED_KEY: "Set the API key anew: admin, Providers, this provider, API keys. May it use this model?",
+    FailureKind.REFUSED_KEY: f"{_KEY} A 403 may mean that it is not allowed to use this model.",
     FailureKind.NO_SUCH_MODEL: f"Name a model the provider has. A wrong base URL can look like this too: {_BASE_URL}",
     FailureKind.TOO_LONG: "Not even a few words fit: choose another model.",
     FailureKind.REJECTED: "The vendor does not take this request: do the preset and the model fit the address?",
@@ -50,7 +51,15 @@ HINTS: dict[FailureKind, str] = {
 }
 """What to do about each kind of failure."""
 
-_NO_LIST = Failure(FailureKind.INCAPABLE, "this vendor has no list of models: enter the names by hand")
+_BY_HAND = "enter the names of its models by hand"
+LIST_HINTS: dict[FailureKind, str] = HINTS | {
+    FailureKind.REFUSED_KEY: _KEY,
+    FailureKind.INCAPABLE: f"So {_BY_HAND}.",
+    FailureKind.NO_SUCH_MODEL: f"It may have no list: {_BY_HAND}. A wrong base URL can look like this too: {_BASE_URL}",
+}
+"""What to do about each kind of failure when the list of models was asked for."""
+
+_NO_LIST = Failure(FailureKind.INCAPABLE, "this vendor has no list of models")
 _NO_MODEL = Failure(FailureKind.NO_SUCH_MODEL, "there is no model to ask for: the provider lists none")
 
 
@@ -111,7 +120,9 @@ async def check(target: Target, seconds: float = CHECK_S) -> CheckResult:
 
 
 async def list_models(target: Target, seconds: float = CHECK_S) -> tuple[str, ...]:
-    """The models the provider lists. Raises UpstreamFailure, also when the vendor has no list."""
+    """The models the provider lists. Raises UpstreamFailure, also without a key or where the vendor has no list."""
+    if target.problem:
+        raise UpstreamFailure(Failure(FailureKind.REFUSED_KEY, target.problem))
     names, failure = await _listed(target, seconds)
     if failure is not None:
         raise UpstreamFailure(failure)

@@ -45,9 +45,11 @@ class Provider(models.Model):
         "models offered", default=list, blank=True, validators=[validate_names],
         help_text='Names this provider also answers to directly, as a JSON list: <code>["glm-4.6"]</code>.',
     )  # fmt: skip
+    models_listed = models.JSONField("models the vendor lists", default=list, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
-    history = HistoricalRecords(excluded_fields=["updated_at"])
+    # What a vendor lists is fetched, not configured: it is no part of the history, the snapshot or an exported file.
+    history = HistoricalRecords(excluded_fields=["updated_at", "models_listed"])
 
     class Meta:
         ordering = ("name",)

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import BaseModelFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from providers.unfolded import ConfigAdmin, TabularInline, display
+from proxy.admin.model_choices import choices_id, model_choices
 from proxy.models import LogicalModel, ModelMapping
+
+
+class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A mapping whose actual model can be chosen among those of its provider, or of all before it has one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "actual_model" in self.fields:  # who may only look at the page gets text instead
+            self.fields["actual_model"].widget.attrs["list"] = choices_id(self.instance.provider_id)
 
 
 class MappingInline(TabularInline):
     """The chain of one logical model, first to last; drag to reorder."""
 
     model = ModelMapping
+    form = MappingForm
     extra = 0
     ordering_field = "priority"
     hide_ordering_field = True
@@ -33,6 +45,7 @@ class LogicalModelAdmin(ConfigAdmin):
     list_filter = ("enabled",)
     search_fields = ("name", "description")
     inlines = (MappingInline,)
+    change_form_after_template = "admin/model_choices.html"
     list_before_template = "admin/empty/logical_model.html"
     fields = ("name", "description", "enabled")
 
@@ -40,6 +53,14 @@ class LogicalModelAdmin(ConfigAdmin):
         """Models with their chains."""
         found: QuerySet[LogicalModel] = super().get_queryset(request)
         return found.prefetch_related("mappings__provider")
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """The page of one model, with the names its mappings can be chosen from."""
+        context["model_choices"] = model_choices()
+        page: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return page
 
     @display(description="Tries, in order")
     def chain(self, model: LogicalModel) -> str:
