@@ -95,6 +95,14 @@ class ProviderAdmin(ConfigAdmin):
     fieldsets = (
         (None, {"fields": ("name", "preset", "enabled")}),
         ("Address", {"fields": ("base_url",)}),
+        (
+            "Timeouts",
+            {
+                "classes": ("collapse",),
+                "fields": ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s"),
+                "description": "Each overrides the router settings' for this provider; a mapping's own overrides both.",
+            },
+        ),
         ("More", {"classes": ("collapse",), "fields": ("headers", "models_offered", "project_id", "location")}),
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from simple_history.models import HistoricalRecords
 
 from providers import vault
 from providers.presets import PRESETS, Preset
-from providers.validators import validate_base_url, validate_headers, validate_name, validate_names
+from providers.validators import validate_base_url, validate_headers, validate_name, validate_names, validate_wait
 
 
 def preset_choices() -> list[tuple[str, list[tuple[str, str]]]]:
@@ -17,6 +19,11 @@ def preset_choices() -> list[tuple[str, list[tuple[str, str]]]]:
     for preset in PRESETS.values():
         groups.setdefault(preset.group, []).append((preset.name, preset.label))
     return list(groups.items())
+
+
+def optional_seconds(name: str, help_text: str) -> Any:
+    """A field for a wait in seconds that overrides a more general one; empty: it does not."""
+    return models.FloatField(name, null=True, blank=True, validators=[validate_wait], help_text=help_text)
 
 
 class Provider(models.Model):
@@ -46,6 +53,17 @@ class Provider(models.Model):
         help_text='Names this provider also answers to directly, as a JSON list: <code>["glm-4.6"]</code>.',
     )  # fmt: skip
     models_listed = models.JSONField("models the vendor lists", default=list, editable=False)
+    connect_timeout_s = optional_seconds(
+        "connect timeout (s)", "Seconds to reach it, name lookup and TLS included. Empty: as in the router settings."
+    )
+    first_content_timeout_s = optional_seconds(
+        "first content timeout (s)",
+        "Seconds until its first content; then the next mapping is tried. "
+        "Empty: what is usual for the vendor (600 for servers on your machine), else as in the router settings.",
+    )
+    idle_timeout_s = optional_seconds(
+        "idle timeout (s)", "Seconds of silence between events of its answer. Empty: as in the router settings."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     # What a vendor lists is fetched, not configured: it is no part of the history, the snapshot or an exported file.

@@ -12,6 +12,7 @@ from providers.vault import VaultError
 def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
     """The target of a provider, for no model yet; None when its preset is unknown. Reads its credentials.
 
+    A wait is the provider's own, else what is usual for the vendor, else the one of `timeouts`.
     A key that is missing or cannot be unsealed is told in `problem`.
     """
     preset = row.preset_row
@@ -29,7 +30,12 @@ def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
         secret=secret,
         credential_id=credential.pk if credential else None,
         extra_headers=tuple(row.headers.items()),
-        timeouts=timeouts,
+        timeouts=Timeouts(
+            row.connect_timeout_s or timeouts.connect,
+            row.first_content_timeout_s or preset.first_content_s or timeouts.first_content,
+            row.idle_timeout_s or timeouts.idle,
+            timeouts.total,
+        ),
         project=row.project_id,
         location=row.location,
         problem=problem,

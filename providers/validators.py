@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import socket
 from typing import Any
@@ -18,6 +19,9 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 _HOST = re.compile(r"(?=.{1,253}$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.?")
 _FIXED_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding"}
 _METADATA_HOSTS = {"metadata.google.internal", "metadata", "instance-data"}
+
+MIN_WAIT_S, MAX_WAIT_S = 0.1, 86_400
+"""The shortest and the longest wait that can be set, in seconds."""
 
 
 def validate_name(value: str) -> None:
@@ -92,3 +96,9 @@ def validate_names(value: Any) -> None:
     """A JSON list of model names."""
     if not isinstance(value, list) or not all(isinstance(n, str) and n.strip() and n.isprintable() for n in value):
         raise ValidationError('Give the models as a JSON list of names, such as ["glm-4.6"].')
+
+
+def validate_wait(value: float) -> None:
+    """A wait in seconds that neither always nor never ends."""
+    if not math.isfinite(value) or not MIN_WAIT_S <= value <= MAX_WAIT_S:
+        raise ValidationError(f"Enter seconds, from {MIN_WAIT_S:g} to {MAX_WAIT_S}.")

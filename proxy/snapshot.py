@@ -203,7 +203,16 @@ def _models(providers: dict[str, ProviderConfig]) -> Iterable[ModelConfig]:
 
 def _target(mapping: ModelMapping, provider: ProviderConfig) -> Target:
     drill = ((DRILL_HEADER, mapping.drill),) if mapping.drill else ()
-    template = replace(provider.template, extra_headers=provider.template.extra_headers + drill)
+    general = provider.template.timeouts
+    template = replace(
+        provider.template,
+        extra_headers=provider.template.extra_headers + drill,
+        timeouts=replace(
+            general,
+            first_content=mapping.first_content_timeout_s or general.first_content,
+            idle=mapping.idle_timeout_s or general.idle,
+        ),
+    )
     return for_model(template, mapping.actual_model, mapping.context_window, mapping.max_output_tokens)
 
 

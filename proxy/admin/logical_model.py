@@ -33,7 +33,10 @@ class MappingInline(TabularInline):
     ordering_field = "priority"
     hide_ordering_field = True
     # The theme draws the handle in the first cell: the hidden priority must not be it.
-    fields = ("provider", "actual_model", "enabled", "context_window", "max_output_tokens", "drill", "priority")
+    fields = (
+        "provider", "actual_model", "enabled", "context_window", "max_output_tokens", "first_content_timeout_s",
+        "idle_timeout_s", "drill", "priority",
+    )  # fmt: skip
     verbose_name_plural = "Providers to try, in this order"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.models import Credential, Provider
 from proxy.configfile.plan import Change
-from proxy.configfile.rows import MAPPING_FIELDS, ROUTER_FIELDS, RULE_FIELDS, keyed_credentials
+from proxy.configfile.rows import MAPPING_FIELDS, PROVIDER_WAITS, ROUTER_FIELDS, RULE_FIELDS, keyed_credentials
 from proxy.configfile.values import (
     ROUTES,
     ClientKeyValues,
@@ -63,6 +63,7 @@ def _write_provider(value: ProviderValues) -> None:
     row.preset, row.base_url, row.enabled = value.preset, value.base_url, value.enabled
     row.headers, row.models_offered = dict(value.headers), list(value.models_offered)
     row.project_id, row.location = value.project_id, value.location
+    _set(row, {name: getattr(value, name) for name in PROVIDER_WAITS})
     row.save()
 
 

@@ -116,7 +116,7 @@ def _provider(value: ProviderValues, state: State, secrets: _Secrets) -> Table:
             table.add("keep_type", True)
     table.add("models", list(value.models_offered))
     table.add("enabled", value.enabled)
-    for key in ("project_id", "location"):
+    for key in ("project_id", "location", "connect_timeout_s", "first_content_timeout_s", "idle_timeout_s"):
         if getattr(value, key):
             table.add(key, getattr(value, key))
     if value.headers:

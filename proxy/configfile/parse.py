@@ -171,6 +171,9 @@ def _read_provider(table: Table, reader: _Reader) -> None:
         project_id=table.text("project_id"),
         location=table.text("location"),
         models_offered=table.texts("models"),
+        connect_timeout_s=table.optional_number("connect_timeout_s"),
+        first_content_timeout_s=table.optional_number("first_content_timeout_s"),
+        idle_timeout_s=table.optional_number("idle_timeout_s"),
     )
     table.tables("credentials")
     table.finish()
@@ -237,6 +240,8 @@ def _read_mapping(table: Table, position: int) -> MappingValues:
         context_window=table.optional_integer("context_window"),
         max_output_tokens=table.optional_integer("max_output_tokens"),
         drill=table.text("drill"),
+        first_content_timeout_s=table.optional_number("first_content_timeout_s"),
+        idle_timeout_s=table.optional_number("idle_timeout_s"),
     )
     table.finish()
     return value

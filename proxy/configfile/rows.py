@@ -38,7 +38,11 @@ RULE_FIELDS = (
     "name", "order", "enabled", "model_regex", "prompt_regex", "has_image", "min_input_tokens", "header_name",
     "header_equals", "header_regex", "request_kind",
 )  # fmt: skip
-MAPPING_FIELDS = ("priority", "actual_model", "enabled", "context_window", "max_output_tokens", "drill")
+MAPPING_FIELDS = (
+    "priority", "actual_model", "enabled", "context_window", "max_output_tokens", "drill", "first_content_timeout_s",
+    "idle_timeout_s",
+)  # fmt: skip
+PROVIDER_WAITS = ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s")
 
 
 def load_state() -> dict[Key, Value]:
@@ -91,6 +95,7 @@ def _provider(row: Provider) -> ProviderValues:
         project_id=row.project_id,
         location=row.location,
         models_offered=tuple(row.models_offered),
+        **{name: getattr(row, name) for name in PROVIDER_WAITS},
     )
 
 

@@ -66,6 +66,10 @@ class Table:
             return default
         return float(value)
 
+    def optional_number(self, key: str) -> float | None:
+        """A finite number, or None when absent."""
+        return self.number(key, 0) if self.has(key) else None
+
     def pattern(self, key: str, default: str) -> str:
         """A regex: absent or empty is the default, `false` is off (stored empty)."""
         if self._content.get(key) is False:

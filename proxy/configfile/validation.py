@@ -11,7 +11,7 @@ from providers.models import Credential, Provider
 from providers.presets import PRESETS
 from proxy.configfile.findings import Place
 from proxy.configfile.parse import ParsedFile
-from proxy.configfile.rows import MAPPING_FIELDS, ROUTER_FIELDS, RULE_FIELDS
+from proxy.configfile.rows import MAPPING_FIELDS, PROVIDER_WAITS, ROUTER_FIELDS, RULE_FIELDS
 from proxy.configfile.values import (
     CredentialValues,
     ModelValues,
@@ -53,6 +53,7 @@ def _check_provider(value: ProviderValues, place: Place, parsed: ParsedFile) -> 
         project_id=value.project_id,
         location=value.location,
         models_offered=list(value.models_offered),
+        **{name: getattr(value, name) for name in PROVIDER_WAITS},
     )
     # An unknown vendor has been reported while parsing, with the list of those that exist.
     _check(row, () if value.preset in PRESETS else ("preset",), place, parsed, whole=True)

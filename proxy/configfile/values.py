@@ -27,6 +27,9 @@ class ProviderValues:
     project_id: str = ""
     location: str = ""
     models_offered: tuple[str, ...] = ()
+    connect_timeout_s: float | None = None
+    first_content_timeout_s: float | None = None
+    idle_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class MappingValues:
     context_window: int | None = None
     max_output_tokens: int | None = None
     drill: str = ""
+    first_content_timeout_s: float | None = None
+    idle_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
-from providers.models import Provider
+from providers.models import Provider, optional_seconds
 from providers.validators import validate_name
 from proxy.models.validators import validate_drill
 
@@ -57,6 +57,12 @@ class ModelMapping(models.Model):
         null=True, blank=True, validators=[MinValueValidator(1)],
         help_text="Most tokens the model may write; requests that ask for more are clamped to it.",
     )  # fmt: skip
+    first_content_timeout_s = optional_seconds(
+        "first content (s)", "Seconds until this target's first content. Empty: as its provider says."
+    )
+    idle_timeout_s = optional_seconds(
+        "idle (s)", "Seconds of silence between events of this target's answer. Empty: as its provider says."
+    )
     drill = models.CharField(
         max_length=20, blank=True, validators=[validate_drill],
         help_text="Echo only, fail on purpose: <code>status:529</code>, <code>hang</code>, <code>cut:40</code>.",

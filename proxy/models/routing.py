@@ -10,7 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
-from providers.validators import validate_name
+from providers.validators import MAX_WAIT_S, MIN_WAIT_S, validate_name
 from proxy.models.logical_model import LogicalModel
 from proxy.models.validators import validate_pattern
 
@@ -28,7 +28,7 @@ def _route(help_text: str) -> Any:
 
 def _seconds(default: float, help_text: str) -> Any:
     return models.FloatField(
-        default=default, validators=[MinValueValidator(0.1), MaxValueValidator(86_400)], help_text=help_text
+        default=default, validators=[MinValueValidator(MIN_WAIT_S), MaxValueValidator(MAX_WAIT_S)], help_text=help_text
     )
 
 

@@ -37,6 +37,8 @@ def test_a_key_goes_in_and_never_comes_out(admin_client):
         ({"base_url": "http://169.254.169.254"}, "metadata"),
         ({"preset": "openai-compatible"}, "base URL"),
         ({"headers": '{"Host": "x"}'}, "Host"),
+        ({"connect_timeout_s": "0"}, "from 0.1 to 86400"),
+        ({"idle_timeout_s": "soon"}, "Enter a number"),
     ],
 )
 def test_an_unusable_provider_is_a_form_error(admin_client, change, words):
@@ -45,6 +47,16 @@ def test_an_unusable_provider_is_a_form_error(admin_client, change, words):
     assert page.status_code == 200
     assert words in page.content.decode()
     assert not Provider.objects.exists()
+
+
+def test_a_providers_waits_are_set_on_its_page(admin_client):
+    """A wait that is filled in is kept, an empty one stays unset; the page says what empty means."""
+    path = reverse("admin:providers_provider_add")
+    assert "Empty: as in the router settings" in admin_client.get(path).content.decode()
+    form = {**PROVIDER, "first_content_timeout_s": "7.5", "idle_timeout_s": "", **inline("credentials")}
+    assert admin_client.post(path, form).status_code == 302
+    row = Provider.objects.get()
+    assert (row.connect_timeout_s, row.first_content_timeout_s, row.idle_timeout_s) == (None, 7.5, None)
 
 
 @pytest.mark.parametrize("secret", ["", "   "])

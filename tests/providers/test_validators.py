@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from providers.validators import validate_base_url, validate_headers, validate_name, validate_names
+from providers.validators import validate_base_url, validate_headers, validate_name, validate_names, validate_wait
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,16 @@ def test_model_names(names, good):
     else:
         with pytest.raises(ValidationError):
             validate_names(names)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1, 600, 86_400])
+def test_good_waits(seconds):
+    """A wait is a tenth of a second to a day."""
+    validate_wait(seconds)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.09, -1, 86_401, float("nan"), float("inf"), float("-inf")])
+def test_bad_waits(seconds):
+    """A wait that would always or never end is refused, with the bounds."""
+    with pytest.raises(ValidationError, match=r"from 0\.1 to 86400"):
+        validate_wait(seconds)

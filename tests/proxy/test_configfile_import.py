@@ -51,6 +51,8 @@ name = "zai"
 provider_type = "z.ai"
 api_key = "$ZAI"
 models = ["glm-4.6"]
+connect_timeout_s = 5
+first_content_timeout_s = 45.5
 
 [[providers.credentials]]
 label = "API key"
@@ -82,6 +84,8 @@ priority = 1
 provider = "echo"
 actual_model = "echo"
 drill = "status:529"
+first_content_timeout_s = 30
+idle_timeout_s = 0.5
 """
 
 
@@ -119,6 +123,10 @@ def test_a_file_becomes_rows():
         ("a-second-key-000000", False),
     ]
     mappings = ModelMapping.objects.filter(logical_model__name="main")
+    assert (zai.connect_timeout_s, zai.first_content_timeout_s, zai.idle_timeout_s) == (5, 45.5, None)
+    assert [(row.first_content_timeout_s, row.idle_timeout_s) for row in mappings] == [
+        (None, None), (None, None), (30, 0.5),
+    ]  # fmt: skip
     assert [(row.provider.name, row.enabled, row.context_window, row.drill) for row in mappings] == [
         ("zai", True, 200000, ""),
         ("kimi", False, None, ""),
@@ -162,6 +170,20 @@ def test_one_changed_key_is_one_change():
     assert "secret: …3456 → …3456" in str(result.changes[0])
     assert Credential.objects.get(provider__name="kimi").reveal() == "another-secret-123456"
     assert ConfigRevision.current() == revision + 1
+
+
+def test_changed_waits_are_shown_and_written():
+    """A wait that is added, changed or left out is a change in words; the same number in another spelling is none."""
+    imported()
+    assert imported(FILE.replace("= 30\n", "= 30.0\n")).changes == ()
+    text = FILE.replace("connect_timeout_s = 5\n", "idle_timeout_s = 7\n").replace("first_content_timeout_s = 30\n", "")
+    shown = "\n".join(str(change) for change in imported(text).changes)
+    assert "    connect_timeout_s: 5.0 → \n    idle_timeout_s:  → 7.0" in shown
+    assert "echo/echo (first content 30 s, idle 0.5 s, drill status:529) → 1 zai" in shown
+    assert "echo/echo (idle 0.5 s, drill status:529)" in shown
+    zai = Provider.objects.get(name="zai")
+    assert (zai.connect_timeout_s, zai.idle_timeout_s) == (None, 7)
+    assert ModelMapping.objects.get(provider__name="echo").first_content_timeout_s is None
 
 
 def test_mappings_of_equal_priority_follow_the_order_of_the_file():
@@ -230,6 +252,8 @@ def test_prune_refuses_to_take_the_model_a_route_needs():
         ("[[router.rules]]\nname='r'\nmodel='nope'\nhas_image=true", "line 3, [[router.rules]] #1 'r': model: there is no logical model"),
         ("[router]\nbackground_regex='('", "line 2, [router]: background_regex: '(' is not a valid pattern"),
         ("[router]\nconnect_timeout_s=0", "line 2, [router]: connect_timeout_s: Ensure this value is greater"),
+        ("[[providers]]\nname='a'\nprovider_type='echo'\nconnect_timeout_s=0", "line 4, [[providers]] #1 'a': connect_timeout_s: Enter seconds, from 0.1 to 86400"),
+        ("[[providers]]\nname='e'\nprovider_type='echo'\n[[models]]\nname='m'\n[[models.mappings]]\nprovider='e'\nactual_model='x'\nidle_timeout_s=1e9", "line 9, [[models]] #1 'm', [[models.mappings]] #1: idle_timeout_s: Enter seconds"),
         ("[router]\nthink_min_effort='huge'", "line 2, [router]: think_min_effort: Value 'huge' is not a valid choice"),
         ("[router]\nretention_days=99999999999999999999", "line 2, [router]: retention_days: Ensure this value is less"),
         ("[[providers]]\nname='a,b'\nprovider_type='echo'", "line 2, [[providers]] #1 'a,b': name: Use printable"),

@@ -109,6 +109,8 @@ def test_server_keys_become_notes_and_the_key_a_digest():
         ("[router]\ndefault = 3", "line 2, [router]: default: must be text, not a whole number"),
         ("[router]\nauto_map_regex = true", "line 2, [router]: auto_map_regex: must be text, not true or false"),
         ("[router]\ntotal_timeout_s = nan", "line 2, [router]: total_timeout_s: must be a finite number"),
+        ("[[providers]]\nname='a'\nprovider_type='echo'\nidle_timeout_s='5'", "line 4, [[providers]] #1 'a': idle_timeout_s: must be a number, not text"),
+        ("[[models]]\nname='A'\nmappings=[{provider='p', actual_model='x', idle_timeout_s=inf}]", "line 3, [[models]] #1 'A', [[models.mappings]] #1: idle_timeout_s: must be a finite number"),
         ("[router]\nretention_days = true", "line 2, [router]: retention_days: must be a whole number"),
         ("[router]\nretention_days = -1", "line 2, [router]: retention_days: must not be negative"),
         ("[[providers]]\nname='a'", "line 1, [[providers]] #1 'a': provider_type: is missing"),

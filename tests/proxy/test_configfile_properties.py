@@ -35,6 +35,7 @@ names = texts.filter(bool)
 secrets = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=20)
 whole = st.integers(0, 10**9)
 maybe = st.none() | st.integers(1, 10**9)
+waits = st.none() | st.floats(0.1, 86_400)
 
 
 @st.composite
@@ -46,13 +47,14 @@ def states(draw):
             name, draw(st.sampled_from(list(PRESETS))), draw(st.sampled_from(["", "https://x.example/$v1"])),
             draw(st.booleans()), tuple(sorted(draw(st.dictionaries(names, texts, max_size=2)).items())),
             draw(texts), draw(texts), tuple(draw(st.lists(texts, max_size=2))),
+            draw(waits), draw(waits), draw(waits),
         )  # fmt: skip
         rows = draw(st.lists(st.tuples(st.sampled_from(["API key", "b"]), secrets, st.booleans()), max_size=3))
         state.update(credential_keys([CredentialValues(name, label, secret, on) for label, secret, on in rows]))
     providers = [key[1] for key in state if key[0] == "provider"]
     for name in draw(st.lists(names, max_size=3, unique_by=str.casefold)):
         mappings = st.builds(
-            MappingValues, whole, st.sampled_from(providers), texts, st.booleans(), maybe, maybe, texts
+            MappingValues, whole, st.sampled_from(providers), texts, st.booleans(), maybe, maybe, texts, waits, waits
         )  # fmt: skip
         rows = draw(st.lists(mappings, max_size=3)) if providers else []
         rows.sort(key=lambda mapping: mapping.priority)
@@ -130,7 +132,8 @@ def test_no_text_makes_the_reader_raise(text):
 
 def test_the_page_names_every_key_type_and_variable():
     """docs/configuration.md keeps up with the code."""
-    keys = {item.name for kind in (RouterValues, RuleValues, MappingValues, ModelValues) for item in fields(kind)}
+    kinds = (RouterValues, RuleValues, MappingValues, ModelValues, ProviderValues)
+    keys = {item.name for kind in kinds for item in fields(kind)} - {"preset", "models_offered"}
     source = (ROOT / "ccmsite" / "settings.py").read_text(encoding="utf-8")
     variables = set(re.findall(r'(?:environ\.get|env\.\w+|choice|number)\("([A-Z_]+)"', source))
     assert "CCM_FIELD_KEYS" in variables

@@ -208,6 +208,19 @@ def test_waits_that_would_never_or_always_end_are_refused(field, value):
     assert field in problems(row)
 
 
+@pytest.mark.parametrize("value", [0, 1e9, float("nan")])
+def test_waits_of_providers_and_mappings_have_the_same_bounds(value):
+    """An override of a wait is held to what the router settings' own waits are; none at all is fine."""
+    row = provider()
+    for name in ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s"):
+        assert list(problems(Provider(name="b", preset="openai", **{name: value}))) == [name]
+    for name in ("first_content_timeout_s", "idle_timeout_s"):
+        mapping = ModelMapping(logical_model=logical(name), provider=row, actual_model="a")
+        assert problems(mapping) == {}
+        setattr(mapping, name, value)
+        assert list(problems(mapping)) == [name]
+
+
 @pytest.mark.parametrize("field", ["model_regex", "prompt_regex", "header_regex"])
 def test_bad_rule_pattern_names_the_pattern(field):
     """A rule's bad pattern is a form error that names it."""

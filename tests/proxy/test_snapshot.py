@@ -45,6 +45,40 @@ def test_a_snapshot_is_the_whole_configuration(provider):
     assert "sk-canary" not in repr(config)
 
 
+@pytest.mark.parametrize(
+    ("preset", "on_provider", "on_mapping", "expected"),
+    [
+        ("openai", {}, {}, (11, 121, 181)),
+        ("ollama", {}, {}, (11, 600, 181)),
+        ("ollama", {"first_content_timeout_s": 90}, {}, (11, 90, 181)),
+        ("openai", {"connect_timeout_s": 2.5, "idle_timeout_s": 60}, {}, (2.5, 121, 60)),
+        ("ollama", {}, {"first_content_timeout_s": 900, "idle_timeout_s": 0.5}, (11, 900, 0.5)),
+        ("openai", {"first_content_timeout_s": 90, "idle_timeout_s": 60}, {"idle_timeout_s": 70}, (11, 90, 70)),
+    ],
+)
+def test_the_most_particular_wait_wins(preset, on_provider, on_mapping, expected):
+    """Each wait is the mapping's, else the provider's, else the vendor's usual one, else the router's."""
+    RouterSettings.objects.create(
+        connect_timeout_s=11, first_content_timeout_s=121, idle_timeout_s=181, total_timeout_s=3601
+    )
+    row = Provider.objects.create(name="p", preset=preset, **on_provider)
+    model = LogicalModel.objects.create(name="m")
+    ModelMapping.objects.create(logical_model=model, provider=row, actual_model="a", **on_mapping)
+    waits = snapshot.load().models["m"].targets[0].timeouts
+    assert (waits.connect, waits.first_content, waits.idle) == expected
+    assert waits.total == 3601
+
+
+def test_one_mappings_waits_are_no_others(provider):
+    """What one mapping overrides holds neither for the provider's other mappings nor for its direct models."""
+    model = LogicalModel.objects.create(name="m")
+    ModelMapping.objects.create(logical_model=model, provider=provider, actual_model="a", idle_timeout_s=5)
+    ModelMapping.objects.create(logical_model=model, provider=provider, actual_model="b")
+    config = snapshot.load()
+    assert [target.timeouts.idle for target in config.models["m"].targets] == [5, 180]
+    assert config.providers["main"].template.timeouts.idle == 180
+
+
 def test_what_is_disabled_is_not_there(provider):
     """Disabled providers, models, mappings, rules and keys do not exist for requests."""
     off = Provider.objects.create(name="off", preset="openai", enabled=False)
