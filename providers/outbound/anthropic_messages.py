@@ -13,7 +13,7 @@ from providers.errors import Failure, FailureKind, UpstreamFailure, kind_of_stat
 from providers.outbound.answers import counted_number
 from providers.outbound.listing import list_request, listed_names
 from providers.outbound.retry_after import retry_after_seconds
-from providers.outbound.vertex import vertex_models
+from providers.outbound.vertex import published, vertex_models
 from providers.outbound.wordings import too_long_message
 from providers.targets import Target, UpstreamRequest
 from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest, Usage
@@ -125,12 +125,13 @@ def vertex_call(messages: MessagesRequest, target: Target, verb: str) -> Upstrea
 
     Source: the Vertex client of Anthropic's SDK. Raises UpstreamFailure (incapable) without project or location.
     """
-    where = vertex_models(target, "anthropic")
+    publisher, name = published(target.actual_model, "anthropic")
+    where = vertex_models(target, publisher)
     members = {key: raw for key, raw in messages.members.items() if key not in ("model", "anthropic_version")}
     if verb == "count":
-        url, members = f"{where}/count-tokens:rawPredict", {"model": dumps(target.actual_model), **members}
+        url, members = f"{where}/count-tokens:rawPredict", {"model": dumps(name), **members}
     else:
-        url = f"{where}/{quote(target.actual_model, safe='@')}:{verb}"
+        url = f"{where}/{quote(name, safe='@')}:{verb}"
     body = join_object({"anthropic_version": dumps(VERTEX_VERSION), **members})
     headers = _headers(messages, target)
     headers.pop("anthropic-version", None)

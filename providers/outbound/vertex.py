@@ -12,7 +12,9 @@ from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.targets import Target
 
 _VERSION = re.compile(r"/v\d\w*$")
-_LOCATION = re.compile(r"[a-z][a-z0-9-]*")
+LOCATION = re.compile(r"[a-z][a-z0-9-]*")
+"""What a location's name looks like as a whole."""
+_FULL_NAME = re.compile(r"publishers/([a-z][a-z0-9-]*)/models/(.+)")
 _MULTI_REGIONS = ("us", "eu")
 
 
@@ -24,11 +26,17 @@ def vertex_models(target: Target, publisher: str, version: str = "v1") -> str:
     for setting, value in (("project ID", target.project), ("location", target.location)):
         if not value:
             raise _unset(f"set the {setting} of the provider {target.provider}: its address cannot be built without")
-    if not _LOCATION.fullmatch(target.location):
+    if not LOCATION.fullmatch(target.location):
         raise _unset(f"the location of the provider {target.provider} must be a name such as global or europe-west4")
     host = vertex_host(target.location) if target.base_url in ("", target.preset.base_url) else target.base_url
     place = f"projects/{quote(target.project, safe='', errors='replace')}/locations/{target.location}"
     return f"{versioned(host, version)}/{place}/publishers/{publisher}/models"
+
+
+def published(model: str, publisher: str) -> tuple[str, str]:
+    """Publisher and bare name of a model, which may be written in full as `publishers/P/models/NAME`."""
+    full = _FULL_NAME.fullmatch(model)
+    return (full[1], full[2]) if full else (publisher, model.removeprefix("models/"))
 
 
 def vertex_host(location: str) -> str:

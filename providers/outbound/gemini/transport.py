@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
-from providers.outbound.vertex import versioned, vertex_models
+from providers.outbound.vertex import published, versioned, vertex_models
 from providers.targets import Target, UpstreamRequest
 from providers.wire.messages import MessagesRequest
 from providers.wire.spans import dumps
@@ -36,8 +36,8 @@ def call(messages: MessagesRequest, target: Target, body: dict[str, Any], verb: 
         url, sent = versioned(target.base_url, "v1internal"), _code_assist(messages, target, body, verb)
     elif target.preset.addressing == "vertex":
         # The counter takes the same members, unwrapped.
-        where = vertex_models(target, "google", "v1beta1")
-        url, sent = f"{where}/{_in_path(_model(target))}", body
+        publisher, name = published(target.actual_model, "google")
+        url, sent = f"{vertex_models(target, publisher, 'v1beta1')}/{_in_path(name)}", body
     else:
         url, sent = f"{versioned(target.base_url, 'v1beta')}/models/{_in_path(_model(target))}", body
         if verb == "count":

@@ -66,6 +66,12 @@ URLS = {
     "vertex elsewhere": (
         at_vertex(base_url="http://127.0.0.1:9/v1"), "generate",
         f"http://127.0.0.1:9/v1{PLACE}europe-west4{NAMED}:generateContent"),
+    "vertex, name in full": (
+        at_vertex(model="publishers/google/models/gemini-3.8-flash"), "generate",
+        f"https://europe-west4-aiplatform.googleapis.com/v1beta1{PLACE}europe-west4{NAMED}:generateContent"),
+    "vertex, another publisher": (
+        at_vertex(model="publishers/acme-2/models/a/b", location="global"), "count",
+        f"https://aiplatform.googleapis.com/v1beta1{PLACE}global/publishers/acme-2/models/a%2Fb:countTokens"),
     "vertex, odd project": (
         at_vertex(project="a.com:b/c", location="global"), "generate",
         f"https://aiplatform.googleapis.com/v1beta1/projects/a.com%3Ab%2Fc/locations/global{NAMED}:generateContent"),

@@ -7,7 +7,7 @@ import pytest
 
 from providers.errors import FailureKind, UpstreamFailure
 from providers.outbound.anthropic_messages import ANTHROPIC_MESSAGES
-from providers.outbound.vertex import vertex_models
+from providers.outbound.vertex import published, vertex_models
 from providers.presets import PRESETS, Preset, Quirks
 from tests.cast import KEY, request, target
 
@@ -72,3 +72,27 @@ def test_streams_and_counts_have_their_own_verbs():
     assert count is not None and count.url.endswith("/models/count-tokens:rawPredict")
     assert json.loads(count.body)["model"] == "claude-x@20260101"
     assert ANTHROPIC_MESSAGES.count_request(request(), replace(on_vertex(), preset=PRESETS["zenmux"])) is None
+
+
+def test_a_name_written_in_full_is_not_doubled():
+    """`publishers/P/models/NAME` stands once in the address, and the counter gets the bare name."""
+    full = on_vertex(model="publishers/anthropic/models/claude-x@20260101")
+    assert ANTHROPIC_MESSAGES.request(request(), full).url == ANTHROPIC_MESSAGES.request(request(), on_vertex()).url
+    count = ANTHROPIC_MESSAGES.count_request(request(), full)
+    assert count is not None and json.loads(count.body)["model"] == "claude-x@20260101"
+
+
+@pytest.mark.parametrize(
+    ("model", "parts"),
+    [
+        ("claude-x", ("own", "claude-x")),
+        ("models/claude-x", ("own", "claude-x")),
+        ("publishers/acme-2/models/x", ("acme-2", "x")),
+        ("publishers/acme-2/models/", ("own", "publishers/acme-2/models/")),
+        ("publishers/../models/x", ("own", "publishers/../models/x")),
+        ("publishers/a/b/models/x", ("own", "publishers/a/b/models/x")),
+    ],
+)
+def test_only_a_whole_full_name_is_taken_apart(model, parts):
+    """Anything else is a name as it stands, of the format's own publisher."""
+    assert published(model, "own") == parts
