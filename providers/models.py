@@ -9,6 +9,7 @@ from django.db import models
 from simple_history.models import HistoricalRecords
 
 from providers import vault
+from providers.addresses import model_problem, provider_problems
 from providers.presets import PRESETS, Preset
 from providers.validators import validate_base_url, validate_headers, validate_name, validate_names, validate_wait
 
@@ -76,10 +77,20 @@ class Provider(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """A preset without an address of its own needs one here."""
+        """What the preset's address needs is here, and the preset can address the models mapped to this provider."""
         preset = self.preset_row
-        if preset is not None and not preset.base_url and not self.base_url:
-            raise ValidationError({"base_url": f"{preset.label} has no address of its own: enter the base URL."})
+        if preset is None:
+            return
+        problems = provider_problems(preset, self.base_url, self.project_id, self.location)
+        for name in self.models_offered if isinstance(self.models_offered, list) else ():
+            if isinstance(name, str) and (problem := model_problem(preset, name)):
+                problems["models_offered"] = f"“{name}” cannot be asked for. {problem}"
+        mapped = self.mappings.values_list("actual_model", flat=True) if self.pk else ()
+        for model in sorted(set(mapped)):
+            if problem := model_problem(preset, model):
+                problems["preset"] = f"The model “{model}” is mapped to this provider. {problem}"
+        if problems:
+            raise ValidationError(problems)
 
     @property
     def preset_row(self) -> Preset | None:

@@ -12,7 +12,7 @@ from django.db import transaction
 from proxy.configfile.apply import apply_changes
 from proxy.configfile.findings import Finding
 from proxy.configfile.parse import ParsedFile, parse
-from proxy.configfile.plan import Change, check_addresses, check_references, diff, merge
+from proxy.configfile.plan import Change, check_addresses, check_models, check_references, diff, merge
 from proxy.configfile.rows import load_state
 from proxy.configfile.validation import check_values
 from proxy.configfile.values import IMPORTED_KEY, ClientKeyValues, client_key_key
@@ -45,6 +45,7 @@ def import_text(text: str, environ: Mapping[str, str], *, prune: bool = False, d
         final = merge(current, parsed, prune=prune)
         check_references(final, parsed, parsed.findings)
         check_addresses(current, final, parsed, parsed.findings)
+        check_models(current, final, parsed, parsed.findings)
         check_values(parsed, final)
         if parsed.findings.errors:
             return ImportResult(parsed.findings.errors, parsed.findings.notes, ())

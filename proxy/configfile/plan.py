@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from providers.presets import PRESETS
+from providers.addresses import model_problem
+from providers.presets import PRESETS, Preset
 from proxy.configfile.findings import Findings, Place
 from proxy.configfile.parse import ParsedFile
 from proxy.configfile.values import (
@@ -22,6 +23,7 @@ from proxy.configfile.values import (
     Value,
     mapping_key,
     masked,
+    model_key,
     provider_key,
 )
 
@@ -156,11 +158,36 @@ def check_addresses(current: State, final: State, parsed: ParsedFile, findings: 
             findings.error(parsed.places.get(owner, Place((), value.provider)), message, "base_url")
 
 
+def check_models(current: State, final: State, parsed: ParsedFile, findings: Findings) -> None:
+    """Report every mapping whose model its provider cannot address: the file's, and those it gives another type."""
+    for value in final.values():
+        if isinstance(value, ModelValues):
+            for rank, mapping in enumerate(value.mappings):
+                _check_mapping(value.name, rank, mapping, (current, final), parsed, findings)
+
+
+def _check_mapping(
+    model: str, rank: int, mapping: MappingValues, states: tuple[State, State], parsed: ParsedFile, findings: Findings
+) -> None:
+    owner = provider_key(mapping.provider)
+    before, after = (_preset(state.get(owner)) for state in states)
+    place = parsed.places.get(mapping_key(model, rank)) or parsed.places.get(model_key(model))
+    # A missing name is reported already, and a stored one that was so before is not this file's doing.
+    if mapping.actual_model and (place is not None or before != after):
+        stored = Place((), f"model {model} (stored), {mapping.provider}/{mapping.actual_model}")
+        if problem := model_problem(after, mapping.actual_model):
+            findings.error(place or stored, problem, "actual_model")
+
+
+def _preset(value: Value | None) -> Preset | None:
+    return PRESETS.get(value.preset) if isinstance(value, ProviderValues) else None
+
+
 def _origin(value: Value | None) -> tuple[str, str]:
     """Scheme and host with port of where a provider's requests go."""
     if not isinstance(value, ProviderValues):
         return "", ""
-    preset = PRESETS.get(value.preset)
+    preset = _preset(value)
     scheme, _, rest = (value.base_url or (preset.base_url if preset else "")).partition("://")
     return scheme.lower(), rest.partition("/")[0].lower()
 

@@ -7,6 +7,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from providers.addresses import model_problem
 from providers.models import Provider, optional_seconds
 from providers.validators import validate_name
 from proxy.models.validators import validate_drill
@@ -77,6 +78,12 @@ class ModelMapping(models.Model):
         return f"{self.provider} → {self.actual_model}"
 
     def clean(self) -> None:
-        """Drills are for the provider that has no account to harm."""
+        """The provider can address the model; drills are for the provider that has no account to harm."""
+        problems = {}
+        preset = self.provider.preset_row if self.provider_id else None
+        if self.actual_model and (problem := model_problem(preset, self.actual_model)):
+            problems["actual_model"] = problem
         if self.drill and self.provider_id and self.provider.preset != "echo":
-            raise ValidationError({"drill": "Only mappings to an echo provider can be told to fail."})
+            problems["drill"] = "Only mappings to an echo provider can be told to fail."
+        if problems:
+            raise ValidationError(problems)

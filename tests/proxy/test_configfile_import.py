@@ -1,111 +1,19 @@
 """Importing and exporting: rows, idempotence, pruning and the round trip."""
-# ruff: noqa: E501 (tables of cases read best one to a line)
 
 import json
 import re
 
 import pytest
-from django.apps import apps
 
 from providers.models import Credential, Provider
 from proxy.configfile.display import state_content
 from proxy.configfile.export import UnreadableSecret, export
-from proxy.configfile.importing import UnreadableFile, import_text, read_text
+from proxy.configfile.importing import UnreadableFile, read_text
 from proxy.configfile.rows import load_state
 from proxy.models import ClientKey, ConfigRevision, LogicalModel, ModelMapping, RouterSettings, RoutingRule
+from tests.proxy.configfile_cast import ENVIRON, FILE, dump, errors_of, imported
 
 pytestmark = pytest.mark.django_db
-
-ENVIRON = {"KIMI": "kimi-secret-123456", "ZAI": "zai$secret$987654"}
-FILE = """
-[server]
-api_key = "the-proxy-key-of-the-client"
-
-[router]
-default = "Main"
-think = "main"
-auto_map_regex = false
-total_timeout_s = 900
-
-[[router.rules]]
-name = "large"
-min_input_tokens = 60000
-model = "main"
-
-[[router.rules]]
-name = "no images"
-has_image = false
-model_regex = "^a$"
-model = "main"
-
-[[providers]]
-name = "kimi"
-provider_type = "anthropic"
-api_key = "${KIMI}"
-base_url = "https://api.kimi.com/coding/"
-models = []
-headers = { "X-Title" = "costs $$5", "X-Auth-Extra" = "hidden-value-of-a-header" }
-
-[[providers]]
-name = "zai"
-provider_type = "z.ai"
-api_key = "$ZAI"
-models = ["glm-4.6"]
-connect_timeout_s = 5
-first_content_timeout_s = 45.5
-
-[[providers.credentials]]
-label = "API key"
-api_key = "a-second-key-000000"
-enabled = false
-
-[[providers]]
-name = "echo"
-provider_type = "echo"
-
-[[models]]
-name = "main"
-description = "the usual"
-
-[[models.mappings]]
-priority = 1
-provider = "zai"
-actual_model = "glm-4.6"
-context_window = 200000
-
-[[models.mappings]]
-priority = 1
-provider = "kimi"
-actual_model = "k2"
-enabled = false
-
-[[models.mappings]]
-priority = 1
-provider = "echo"
-actual_model = "echo"
-drill = "status:529"
-first_content_timeout_s = 30
-idle_timeout_s = 0.5
-"""
-
-
-def imported(text=FILE, environ=ENVIRON, **options):
-    result = import_text(text, environ, **options)
-    assert [str(finding) for finding in result.errors] == []
-    return result
-
-
-def errors_of(text, **options):
-    before = dump()
-    found = [str(finding) for finding in import_text(text, ENVIRON, **options).errors]
-    assert dump() == before
-    return found
-
-
-def dump():
-    """Every row of the configuration and of its history, and the revision."""
-    names = [model for label in ("providers", "proxy") for model in apps.get_app_config(label).get_models()]
-    return {model.__name__: list(model.objects.order_by("pk").values()) for model in names}
 
 
 def test_a_file_becomes_rows():
@@ -242,35 +150,6 @@ def test_prune_refuses_to_take_the_model_a_route_needs():
     found = errors_of("[[models]]\nname = 'other'\n", prune=True)
     assert len(found) == 2
     assert "router (stored): default: there is no logical model 'main'" in found[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("[router]\ndefault='nope'", "line 2, [router]: default: there is no logical model 'nope'"),
-        ("[[models]]\nname='m'\n[[models.mappings]]\nprovider='p'\nactual_model='x'", "line 4, [[models]] #1 'm', [[models.mappings]] #1: provider: there is no provider 'p'"),
-        ("[[router.rules]]\nname='r'\nmodel='nope'\nhas_image=true", "line 3, [[router.rules]] #1 'r': model: there is no logical model"),
-        ("[router]\nbackground_regex='('", "line 2, [router]: background_regex: '(' is not a valid pattern"),
-        ("[router]\nconnect_timeout_s=0", "line 2, [router]: connect_timeout_s: Ensure this value is greater"),
-        ("[[providers]]\nname='a'\nprovider_type='echo'\nconnect_timeout_s=0", "line 4, [[providers]] #1 'a': connect_timeout_s: Enter seconds, from 0.1 to 86400"),
-        ("[[providers]]\nname='e'\nprovider_type='echo'\n[[models]]\nname='m'\n[[models.mappings]]\nprovider='e'\nactual_model='x'\nidle_timeout_s=1e9", "line 9, [[models]] #1 'm', [[models.mappings]] #1: idle_timeout_s: Enter seconds"),
-        ("[router]\nthink_min_effort='huge'", "line 2, [router]: think_min_effort: Value 'huge' is not a valid choice"),
-        ("[router]\nretention_days=99999999999999999999", "line 2, [router]: retention_days: Ensure this value is less"),
-        ("[[providers]]\nname='a,b'\nprovider_type='echo'", "line 2, [[providers]] #1 'a,b': name: Use printable"),
-        ("[[providers]]\nname='a'\nprovider_type='openai'\nbase_url='ftp://x'", "line 4, [[providers]] #1 'a': base_url: The base URL must start"),
-        ("[[providers]]\nname='a'\nprovider_type='openai-compatible'", "base_url: Any OpenAI-compatible server has no address"),
-        ("[[providers]]\nname='a'\nprovider_type='openai'\nheaders={Host='x'}", "line 4, [[providers]] #1 'a': headers: 'Host' is not a header"),
-        ("[[providers]]\nname='a'\nprovider_type='vertex'", "provider_type: 'vertex' is not supported; supported: anthropic"),
-        ("[[providers]]\nname='e'\nprovider_type='openai'\n[[models]]\nname='m'\n[[models.mappings]]\nprovider='e'\nactual_model='x'\ndrill='hang'", "line 9, [[models]] #1 'm', [[models.mappings]] #1: drill: only mappings"),
-        ("[[models]]\nname='m'\n[[models.mappings]]\nprovider='p'\nactual_model=''", "actual_model: This field cannot be blank"),
-        ("[[router.rules]]\nname='r'\nmodel='m'", "[[router.rules]] #1 'r': Set at least one condition"),
-    ],
-)  # fmt: skip
-def test_what_a_form_refuses_an_import_refuses_and_nothing_is_written(text, expected):
-    """The tables' own validators judge, and one error keeps everything out."""
-    good = "\n[[providers]]\nname='fine'\nprovider_type='echo'\n"
-    found = errors_of(text + good)
-    assert any(expected in line for line in found), found
 
 
 @pytest.mark.parametrize("with_secrets", [True, False])

@@ -208,6 +208,35 @@ def test_waits_that_would_never_or_always_end_are_refused(field, value):
     assert field in problems(row)
 
 
+@pytest.mark.parametrize(("preset", "name", "good"), [
+    ("openai", "a/b c", True), ("openai", "   ", False), ("openai", "a\nb", False), ("openai", "x" * 201, False),
+    ("gemini", "models/gemini-3-pro", True), ("gemini", "google/gemini-3-pro", False), ("gemini", "", False),
+])  # fmt: skip
+def test_a_model_that_the_provider_cannot_address_is_refused(preset, name, good):
+    """The name is held to what the provider's wire format can ask for; the error is at its field, and one."""
+    found = problems(ModelMapping(logical_model=logical(), provider=provider(preset=preset), actual_model=name))
+    assert {field: len(messages) for field, messages in found.items()} == ({} if good else {"actual_model": 1})
+
+
+def test_a_mapping_tells_all_that_is_wrong_with_it():
+    """A drill elsewhere than at echo and a bad name are told together; a name is looked at without a provider too."""
+    row = ModelMapping(logical_model=logical(), provider=provider(preset="gemini"), actual_model="a b", drill="hang")
+    assert set(problems(row)) == {"actual_model", "drill"}
+    assert set(problems(ModelMapping(logical_model=row.logical_model, actual_model="a\tb"))) == {
+        "provider",
+        "actual_model",
+    }
+
+
+def test_a_preset_that_cannot_address_what_is_mapped_is_refused():
+    """Whoever changes the vendor is told which mapping's model that vendor cannot be asked for."""
+    row = provider()
+    ModelMapping.objects.create(logical_model=logical(), provider=row, actual_model="vendor/model")
+    assert problems(row) == {}
+    row.preset = "gemini"
+    assert "“vendor/model” is mapped" in problems(row)["preset"][0]
+
+
 @pytest.mark.parametrize("value", [0, 1e9, float("nan")])
 def test_waits_of_providers_and_mappings_have_the_same_bounds(value):
     """An override of a wait is held to what the router settings' own waits are; none at all is fine."""
