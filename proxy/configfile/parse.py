@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from providers.presets import PRESETS
+from providers.presets import PRESETS, Preset
 from proxy.configfile.expansion import UnsetVariable, expand
 from proxy.configfile.findings import Findings, Place
 from proxy.configfile.tables import Table
@@ -45,6 +45,10 @@ _SERVER_NOTES = {
     "log_level": "set the environment variable CCM_LOG_LEVEL",
     "timeouts": "set connect_timeout_s and total_timeout_s under [router]",
 }
+_SHORT_LIVED = (
+    "is an access token here, such as `gcloud auth print-access-token` prints and good for an hour: "
+    "application default credentials are not supported yet"
+)
 _SECRET = re.compile(r"^[\x21-\x7e]+$")
 _DEFAULTS = RouterValues()
 
@@ -183,8 +187,16 @@ def _read_provider(table: Table, reader: _Reader) -> None:
             # An unset variable of something disabled: the key is mentioned, its secret stays as stored.
             reader.values.setdefault(key, credential)
             reader.places.setdefault(key, table.place)
-    if preset and preset.needs_key and enabled and not credentials and not by_oauth and not table.has("api_key"):
-        reader.findings.note(table.place, "the file gives no api_key; keys stored already are kept")
+    if preset and enabled:
+        _tell_of_the_key(table, preset, given=bool(credentials) or table.has("api_key"), by_oauth=by_oauth)
+
+
+def _tell_of_the_key(table: Table, preset: Preset, *, given: bool, by_oauth: bool) -> None:
+    if preset.addressing == "vertex":
+        lacking = "" if given else "; the file gives none, and one stored already is kept"
+        table.findings.note(table.place, f"{_SHORT_LIVED}{lacking}", "api_key")
+    elif preset.needs_key and not given and not by_oauth:
+        table.findings.note(table.place, "the file gives no api_key; keys stored already are kept")
 
 
 def _signs_in_with_oauth(table: Table) -> bool:
