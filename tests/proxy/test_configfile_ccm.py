@@ -3,8 +3,8 @@
 import pytest
 
 from providers.models import Provider
+from providers.outbound.formats import OUTBOUND
 from proxy import snapshot
-from proxy.call import OUTBOUND
 from proxy.configfile.importing import import_text
 from proxy.models import LogicalModel
 from tests.cast import request
