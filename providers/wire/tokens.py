@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from providers.wire.media import PDF_PAGE_TOKENS, image_tokens, pdf_tokens
 from providers.wire.messages import MessagesRequest
 from providers.wire.spans import MalformedJson, loads
 
-IMAGE_TOKENS = 1500
-PDF_PAGE_TOKENS = 2000
-_PDF_PAGE_BASE64 = 100_000
 _PER_MESSAGE = 4
 _PER_TOOL = 12
 
 _FREE = {"type", "role", "cache_control", "id", "tool_use_id", "signature", "$schema"}
+_ELSEWHERE = {"url", "file"}
+"""Sources of documents that the upstream reads itself: how long they are cannot be known here."""
 
 _WORDS = re.compile(rb"[A-Za-z]+|[0-9]+|[\x80-\xff]+|[^\x00-\x20A-Za-z0-9\x80-\xff]+")
 
@@ -75,10 +75,13 @@ def _estimate_object(value: dict[str, Any]) -> tuple[int, list[Any]]:
     """An object's own tokens, and its members that are still to be counted."""
     kind = value.get("type")
     if kind == "image":
-        return IMAGE_TOKENS, []
+        return image_tokens(value), []
     source = value.get("source")
-    if kind == "document" and isinstance(source, dict) and source.get("type") == "base64":
-        return PDF_PAGE_TOKENS * (1 + len(str(source.get("data", ""))) // _PDF_PAGE_BASE64), []
+    if kind == "document" and isinstance(source, dict):
+        if source.get("type") == "base64":
+            return pdf_tokens(len(str(source.get("data", "")))), []
+        if source.get("type") in _ELSEWHERE:
+            return PDF_PAGE_TOKENS, []
     own = _PER_MESSAGE if "role" in value else _PER_TOOL if "input_schema" in value else 1
     members = [item for key, item in value.items() if key not in _FREE]
     return own + len(members), members

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.wire.tokens import IMAGE_TOKENS, PDF_PAGE_TOKENS, estimate_text, estimate_tokens
+from providers.wire.media import IMAGE_TOKENS, PDF_PAGE_TOKENS
+from providers.wire.tokens import estimate_text, estimate_tokens
 from tests.cast import request
 from tests.providers.outbound.odd_bodies import odd_bodies
 
@@ -33,12 +34,22 @@ def test_a_text_costs_about_what_tokenizers_say(text, least, most):
 
 
 def test_media_cost_by_size_not_by_their_letters():
-    """An image has a fixed price and a PDF one per page of data: base64 is never counted as text."""
+    """Images and PDFs have their own prices, inside a tool's result too: base64 is never counted as text."""
     plain = of()
-    image = of({"type": "image", "source": {"type": "base64", "data": "A" * 400_000}})
-    assert image - plain == IMAGE_TOKENS
+    image = {"type": "image", "source": {"type": "base64", "data": "A" * 400_000}}
+    assert of(image) - plain == IMAGE_TOKENS
+    assert of({"type": "tool_result", "content": [image]}) - of({"type": "tool_result", "content": []}) == IMAGE_TOKENS
     pdf = of({"type": "document", "source": {"type": "base64", "data": "A" * 250_000}})
     assert pdf - plain == 3 * PDF_PAGE_TOKENS
+
+
+def test_documents_of_text_cost_their_text_and_those_elsewhere_a_page():
+    """A text document is counted as its text; one that only the upstream can read costs a page."""
+    words = "some more words to be counted " * 50
+    text = of({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": words}})
+    assert estimate_text(words) <= text - of() <= estimate_text(words) + 10
+    for source in ({"type": "url", "url": "https://x.example/a.pdf"}, {"type": "file", "file_id": "file_1"}):
+        assert of({"type": "document", "source": source}) - of() == PDF_PAGE_TOKENS
 
 
 def test_system_tools_and_messages_all_count():
