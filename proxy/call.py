@@ -19,6 +19,7 @@ from proxy.origins import ORIGINS
 from proxy.record import AttemptRecord, RequestRecord
 from proxy.repair import repaired
 from proxy.routing import RouteDecision
+from proxy.window import scaled
 
 MAX_WHY = 1000
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
@@ -83,6 +84,15 @@ class Call:
     def goes_on(self, target: Target, characters: int) -> None:
         """Note that a broken stream goes on at another target, after so many characters of text."""
         self._why.append(f"goes on at {target} after {characters} characters")
+
+    def told_count(self, tokens: int, target: Target) -> int:
+        """This target's count as the client is told it: in the measure of its window if the settings say so."""
+        if not self.config.router.scale_counts:
+            return tokens
+        told = scaled(tokens, self.request, target.context_window)
+        if told != tokens:
+            self._why.append(f"{target}: {tokens} tokens told as {told}, its window being {target.context_window}")
+        return told
 
     def failed(self, entry: AttemptRecord, failure: Failure) -> None:
         """Note how an upstream call failed."""

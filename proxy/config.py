@@ -56,6 +56,8 @@ class RouterConfig:
     auto_map_known: bool = False
     background_pattern: Pattern | None = None
     think_min_effort: Effort = "xhigh"
+    scale_counts: bool = False
+    """Token counts are told in the measure of the window the client believes in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,8 @@ async def run_count(call: Call, estimate: Callable[[], int]) -> int:
     counts: list[int] = []
 
     async def attempt(current: Attempt, entry: AttemptRecord) -> None:
-        counts.append(await _count(call, current, entry, estimate))
+        tokens = await _count(call, current, entry, estimate)
+        counts.append(call.told_count(tokens, current.target))
 
     error = await _guarded(call, attempt)
     if error is not None:

@@ -229,6 +229,7 @@ def _router(settings: RouterSettings) -> RouterConfig:
         settings.auto_map_known,
         _pattern(settings.background_regex),
         cast(Any, settings.think_min_effort),
+        settings.scale_counts,
     )
 
 

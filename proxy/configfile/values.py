@@ -104,6 +104,7 @@ class RouterValues:
     capture_bodies: str = "off"
     capture_max_kb: int = 256
     retention_days: int = 30
+    scale_counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

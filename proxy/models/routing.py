@@ -70,6 +70,12 @@ class RouterSettings(models.Model):
         default=30, validators=[MinValueValidator(1)],
         help_text="How long <code>manage.py prunelogs</code> keeps the history.",
     )  # fmt: skip
+    scale_counts = models.BooleanField(
+        default=False,
+        help_text="Tell larger token counts when the target's context window is known and smaller than the one the "
+        "client believes in (200,000 tokens; 1,000,000 with [1m] or the context-1m beta), so that it compacts in time. "
+        "Affects what /v1/messages/count_tokens says, not the usage of answers.",
+    )
     history = HistoricalRecords()
 
     class Meta:

@@ -14,6 +14,7 @@ default = "Main"
 think = "main"
 auto_map_regex = false
 total_timeout_s = 900
+scale_counts = true
 
 [[router.rules]]
 name = "large"

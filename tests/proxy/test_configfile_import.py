@@ -21,7 +21,7 @@ def test_a_file_becomes_rows():
     imported()
     settings = RouterSettings.load()
     assert (settings.default.name, settings.think.name, settings.background) == ("main", "main", None)
-    assert (settings.auto_map_regex, settings.total_timeout_s) == ("", 900)
+    assert (settings.auto_map_regex, settings.total_timeout_s, settings.scale_counts) == ("", 900, True)
     kimi, zai = Provider.objects.get(name="kimi"), Provider.objects.get(name="zai")
     assert kimi.base_url == "https://api.kimi.com/coding"
     assert kimi.headers == {"X-Title": "costs $5", "X-Auth-Extra": "hidden-value-of-a-header"}

@@ -69,7 +69,7 @@ def test_a_database_without_any_table_is_tried_in_memory():
 
 def test_missing_migrations_are_counted_and_the_rest_is_unknown():
     """Rows are not read from tables that may not fit yet."""
-    MigrationRecorder.Migration.objects.filter(app="proxy").delete()
+    MigrationRecorder.Migration.objects.filter(app="proxy").latest("pk").delete()
     migrations, made = rehearse(ENVIRON)
     assert migrations == 1
     assert made is None

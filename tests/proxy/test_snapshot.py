@@ -26,7 +26,7 @@ def test_a_snapshot_is_the_whole_configuration(provider):
     model = LogicalModel.objects.create(name="Smart")
     ModelMapping.objects.create(logical_model=model, priority=2, provider=provider, actual_model="second")
     ModelMapping.objects.create(logical_model=model, priority=1, provider=provider, actual_model="first")
-    RouterSettings.objects.create(default=model, idle_timeout_s=33)
+    RouterSettings.objects.create(default=model, idle_timeout_s=33, scale_counts=True)
     RoutingRule.objects.create(name="r", model_regex="^x", logical_model=model)
     key = ClientKey(name="laptop")
     shown = key.issue()
@@ -38,7 +38,7 @@ def test_a_snapshot_is_the_whole_configuration(provider):
     assert targets[0].base_url == "https://api.openai.com/v1"
     assert targets[0].timeouts.idle == 33
     assert config.model("smart") is config.models["Smart"]
-    assert config.router.default == "Smart"
+    assert (config.router.default, config.router.scale_counts) == ("Smart", True)
     assert config.rules[0].name == "r"
     assert [k.name for k in config.keys.values()] == ["laptop"]
     assert shown not in repr(config)
