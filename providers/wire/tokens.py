@@ -43,10 +43,10 @@ def _classes(*named: tuple[bytes, bytes]) -> bytes:
     return b"".join(of.get(byte, b" ") for byte in range(256))
 
 
-_AS_LETTERS = _classes((b"a", _LOWER + _UPPER))
 _AS_CASE = _classes((b"a", _LOWER), (b"A", _UPPER))
 _AS_DIGITS = _classes((b"0", _DIGITS))
 _AS_PUNCTUATION = _classes((b".", _PUNCTUATION))
+_NO_CAPITALS = _all_but(_UPPER)
 _NO_DIGITS, _NO_PUNCTUATION, _NO_NEWLINES, _NO_TABS = map(_all_but, (_DIGITS, _PUNCTUATION, b"\n", b"\t"))
 _NO_LEADS_2, _NO_LEADS_3, _NO_LEADS_4 = map(_all_but, (range(0xC2, 0xE0), range(0xE0, 0xF0), range(0xF0, 256)))
 """The first bytes of characters of two, three and four bytes."""
@@ -86,11 +86,10 @@ def estimate_text(text: str) -> int:
 
 def _weighed(text: str) -> int:
     raw = text.encode("utf-8", "replace")
-    letters, case = raw.translate(_AS_LETTERS), raw.translate(_AS_CASE)
-    digits, marks = raw.translate(_AS_DIGITS), raw.translate(_AS_PUNCTUATION)
+    case, digits, marks = (raw.translate(table) for table in (_AS_CASE, _AS_DIGITS, _AS_PUNCTUATION))
     hundredths = (
-        125 * (letters.count(b" a") + letters.startswith(b"a"))  # words
-        + 100 * letters.count(b"a" * 12)
+        125 * _left(raw.title(), _NO_CAPITALS)  # words: each has one capital now
+        + 100 * case.count(b"a" * 12)
         + 100 * case.count(b"aA")
         + 50 * case.count(b"AA")
         + 80 * len(digits.split())  # numbers
