@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.errors import ApiError
 from proxy.inbound.json_body import MAX_BRACKETS
-from proxy.inbound.openai_chat.parameters import DEFAULT_MAX_TOKENS
+from proxy.inbound.openai_parameters import DEFAULT_MAX_TOKENS
 from tests.proxy.chat_requests import TOOLS, USER, call, hub, parse, refusal, text
 
 PNG = base64.b64encode(b"png").decode()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.inbound.openai_chat.parameters import JSON_ONLY
+from proxy.inbound.openai_parameters import JSON_ONLY
 from tests.proxy.chat_requests import FUNCTION, TOOLS, USER, call, hub, refusal, text
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from providers.wire.messages import MessagesReply, MessagesRequest, Operation
 from providers.wire.spans import MalformedJson, dumps, loads
 from proxy.errors import ApiError
-from proxy.inbound.openai_chat.errors import error_body
 from proxy.inbound.openai_chat.parse import parse
 from proxy.inbound.openai_chat.reply import completion
 from proxy.inbound.openai_chat.stream import PING, ChatRenderer
 from proxy.inbound.openai_chat.tools import is_legacy
+from proxy.inbound.openai_errors import error_body
 
 
 class ChatInbound:

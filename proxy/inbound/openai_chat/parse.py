@@ -13,13 +13,13 @@ from typing import Any
 from providers.wire.messages import MessagesRequest, Source
 from providers.wire.spans import MalformedJson, dumps, loads, scan_object
 from proxy.errors import bad_request
+from proxy.inbound import openai_parameters as shared
 from proxy.inbound.json_body import is_streamed, model_of, read_members
-from proxy.inbound.openai_chat import parameters
 from proxy.inbound.openai_chat.conversation import Conversation
-from proxy.inbound.openai_chat.media import text_blocks
+from proxy.inbound.openai_chat.parameters import single_choice, stop_sequences
 from proxy.inbound.openai_chat.tools import tools_of
+from proxy.inbound.openai_media import text_blocks
 
-_CACHE = {"type": "ephemeral"}
 _TOO_DEEP = "the JSON is nested too deeply"
 
 
@@ -40,44 +40,34 @@ def parse(body: bytes) -> MessagesRequest:
 
 
 def _translated(source: dict[str, Any], model: str, stream: bool) -> dict[str, Any]:
-    parameters.single_choice(source)
+    single_choice(source)
     conversation = Conversation()
     for index, message in enumerate(source["messages"]):
         if not isinstance(message, dict):
             raise bad_request(f"messages[{index}]: must be an object with a role")
         conversation.add(message, f"messages[{index}]")
-    turns = conversation.finish()
+    turns = conversation.turns.finish()
     if not turns:
         raise bad_request("messages: at least one message with content is required")
-    schema, told = parameters.output_format(source)
-    system = [*conversation.system, *text_blocks(told)]
-    _mark_for_cache(system, turns)
-    thinking, effort = parameters.thinking(source)
+    wanted = source.get("response_format")
+    schema, told = shared.output_format(wanted, wanted.get("json_schema") if isinstance(wanted, dict) else None)
+    system = [*conversation.turns.system, *text_blocks(told)]
+    shared.mark_for_cache(system, turns)
+    thinking, effort = shared.thinking(source.get("reasoning_effort"))
+    user = shared.user_name(source)
     config = {"effort": effort, "format": schema}
     body: dict[str, Any] = {
         "model": model,
-        "max_tokens": parameters.max_tokens(source),
+        "max_tokens": shared.max_tokens(source, "max_completion_tokens", "max_tokens"),
         "system": system,
         "messages": turns,
-        **tools_of(source, conversation.called),
-        **parameters.stop_sequences(source),
+        **tools_of(source, conversation.turns.called),
+        **stop_sequences(source),
         "thinking": thinking,
         "output_config": {key: value for key, value in config.items() if value},
-        **parameters.metadata(source),
+        "metadata": {"user_id": user} if user else None,
         "stream": stream,
     }
     said = {key: value for key, value in body.items() if value}
     # Anthropic refuses any temperature but 1 while the model thinks.
-    return said if effort else said | parameters.sampling(source)
-
-
-def _mark_for_cache(system: list[dict[str, Any]], turns: list[dict[str, Any]]) -> None:
-    """Chat upstreams cache by themselves, Anthropic where it is told to: after the system prompt and the last turn."""
-    last_user: list[dict[str, Any]] = next((t["content"] for t in reversed(turns) if t["role"] == "user"), [])
-    if any("cache_control" in block for block in system) or any(
-        "cache_control" in block for turn in turns for block in turn["content"]
-    ):
-        return  # the client knows better
-    for blocks in (system, last_user):
-        if blocks:
-            blocks[-1]["cache_control"] = _CACHE
+    return said if effort else said | shared.sampling(source)

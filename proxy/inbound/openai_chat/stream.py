@@ -7,10 +7,10 @@ from typing import Any
 from providers.wire.messages import MessagesEvent, MessagesRequest, Usage
 from providers.wire.spans import dumps
 from proxy.errors import ApiError
-from proxy.inbound.openai_chat.errors import error_body
 from proxy.inbound.openai_chat.reasoning import detail
 from proxy.inbound.openai_chat.reply import completion_id
 from proxy.inbound.openai_chat.usage import finish_reason, usage_payload
+from proxy.inbound.openai_errors import error_body
 
 PING = b": ping\n\n"
 DONE = b"data: [DONE]\n\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+from proxy.inbound.openai_tools import CHOICES, Choice, allowed_only, function_tool, stub_fields, tool_fields
 
 
 def is_legacy(source: dict[str, Any]) -> bool:
@@ -21,15 +21,9 @@ def tools_of(source: dict[str, Any], called: Iterable[str]) -> dict[str, Any]:
         named = source.get("function_call")
         choice = {"function": named} if isinstance(named, dict) else named
     if not tools:
-        # Some upstreams refuse a conversation with calls of tools that are not described.
-        stubs = [{"name": name, "input_schema": {"type": "object", "properties": {}}} for name in called]
-        return {"tools": stubs, "tool_choice": {"type": "none"}} if stubs else {}
+        return stub_fields(called)
     tools, wanted = _chosen(tools, choice)
-    if source.get("parallel_tool_calls") is False or is_legacy(source):
-        wanted = wanted or {"type": "auto"}
-        if wanted["type"] != "none":
-            wanted["disable_parallel_tool_use"] = True
-    return {"tools": tools, "tool_choice": wanted} if wanted else {"tools": tools}
+    return tool_fields(tools, wanted, source.get("parallel_tool_calls") is False or is_legacy(source))
 
 
 def _offered(source: dict[str, Any]) -> list[dict[str, Any]]:
@@ -37,25 +31,20 @@ def _offered(source: dict[str, Any]) -> list[dict[str, Any]]:
     described = [tool.get("function") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
     if is_legacy(source) and isinstance(functions, list):
         described = functions
-    offered = [_tool(function) for function in described if isinstance(function, dict) and _name(function)]
+    offered = [
+        function_tool(function["name"], function)
+        for function in described
+        if isinstance(function, dict) and _name(function)
+    ]
     if isinstance(source.get("web_search_options"), dict):
         offered.append({"type": "web_search_20250305", "name": "web_search"})
     return offered
 
 
-def _tool(function: dict[str, Any]) -> dict[str, Any]:
-    schema = function.get("parameters")
-    schema = schema if isinstance(schema, dict) else {"properties": {}}
-    tool: dict[str, Any] = {"name": function["name"]}
-    if isinstance(function.get("description"), str) and function["description"]:
-        tool["description"] = function["description"]
-    return {**tool, "input_schema": schema if "type" in schema else {"type": "object", **schema}}
-
-
-def _chosen(tools: list[dict[str, Any]], choice: Any) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+def _chosen(tools: list[dict[str, Any]], choice: Any) -> tuple[list[dict[str, Any]], Choice]:
     """The tools that may be called and the choice among them; None when the client left it open."""
     if isinstance(choice, str):
-        return tools, {"type": _CHOICES[choice]} if choice in _CHOICES else None
+        return tools, {"type": CHOICES[choice]} if choice in CHOICES else None
     if not isinstance(choice, dict):
         return tools, None
     allowed = choice.get("allowed_tools")
@@ -63,8 +52,7 @@ def _chosen(tools: list[dict[str, Any]], choice: Any) -> tuple[list[dict[str, An
         listed = allowed.get("tools")
         listed = listed if isinstance(listed, list) else []
         names = {_name(tool.get("function")) for tool in listed if isinstance(tool, dict)}
-        kept = [tool for tool in tools if tool["name"] in names]
-        return (kept, {"type": "any" if allowed.get("mode") == "required" else "auto"}) if kept else (tools, None)
+        return allowed_only(tools, names, allowed.get("mode"))
     name = _name(choice.get("function"))
     return tools, {"type": "tool", "name": name} if any(tool["name"] == name for tool in tools) else None
 

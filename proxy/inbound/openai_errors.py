@@ -26,17 +26,22 @@ _CODES = {
 }
 
 
-def error_body(error: ApiError) -> bytes:
-    """The envelope. The id of the request travels in the `request-id` header alone."""
+def error_body(error: ApiError, prompt: str = "messages") -> bytes:
+    """The envelope; `prompt`: the member that holds the conversation. The request's id is in its header alone."""
+    return dumps({"error": error_fields(error, prompt)})
+
+
+def error_fields(error: ApiError, prompt: str) -> dict[str, str | None]:
+    """What the envelope holds."""
     type_ = _TYPES.get(error.type) or ("invalid_request_error" if error.status < 500 else "server_error")
-    param, code = _told(error)
-    return dumps({"error": {"message": error.message, "type": type_, "param": param, "code": code}})
+    param, code = _told(error, prompt)
+    return {"message": error.message, "type": type_, "param": param, "code": code}
 
 
-def _told(error: ApiError) -> tuple[str | None, str | None]:
+def _told(error: ApiError, prompt: str) -> tuple[str | None, str | None]:
     """What is at fault, and the code that programs look for."""
     if error.status == 400 and too_long_message(error.message) is not None:
-        return "messages", "context_length_exceeded"
+        return prompt, "context_length_exceeded"
     if error.type == "not_found_error" and "model" in error.message.lower():
         return "model", "model_not_found"
     if error.type == "rate_limit_error" and error.headers.get("x-should-retry") == "false":
