@@ -21,6 +21,7 @@ from proxy.inbound.anthropic_messages import ANTHROPIC
 from proxy.inbound.base import Inbound
 from proxy.inbound.dialects import dialect_of
 from proxy.inbound.openai_chat import CHAT
+from proxy.inbound.openai_responses import RESPONSES
 from proxy.logbook import LOGBOOK
 from proxy.pipe import Pipe
 from proxy.record import RequestRecord
@@ -43,6 +44,11 @@ async def messages(request: HttpRequest) -> HttpResponseBase:
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """POST /v1/chat/completions."""
     return await _answer(request, CHAT, "messages")
+
+
+async def responses(request: HttpRequest) -> HttpResponseBase:
+    """POST /v1/responses."""
+    return await _answer(request, RESPONSES, "messages")
 
 
 async def count_tokens(request: HttpRequest) -> HttpResponseBase:
@@ -203,5 +209,5 @@ def for_any_method(view: View) -> View:
     return view
 
 
-for _view in (messages, chat_completions, count_tokens, models, probe, ready, not_found):
+for _view in (messages, chat_completions, responses, count_tokens, models, probe, ready, not_found):
     for_any_method(_view)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Any
 
 from providers.wire.spans import MalformedJson, dumps, loads
@@ -17,6 +18,9 @@ MARK = "ccm1."
 """What our signatures begin with."""
 DETAILS_FORMAT = "ccm-v1"
 """The `format` of a Chat `reasoning_details` entry that we made of a thinking block: no Chat upstream may see it."""
+
+CARRIER = "ccm-r1."
+"""What the `encrypted_content` of a Responses reasoning item begins with that we made of a thinking block."""
 
 
 def tag(origin: str, payload: Any) -> str:
@@ -40,3 +44,23 @@ def untag(signature: Any, origin: str) -> Any:
 def is_tagged(signature: Any) -> bool:
     """True for a signature that we made: no Anthropic upstream may see it."""
     return isinstance(signature, str) and signature.startswith(MARK)
+
+
+def carried(block: Mapping[str, Any]) -> str | None:
+    """A thinking block's signature, or hidden thinking's data, as the `encrypted_content` of a reasoning item.
+
+    None for a block that holds nothing its maker would take back.
+    """
+    kind = "redacted_thinking" if block.get("type") == "redacted_thinking" else "thinking"
+    blob = block.get("data" if kind == "redacted_thinking" else "signature")
+    return f"{CARRIER}{kind}.{blob}" if isinstance(blob, str) and blob else None
+
+
+def uncarried(encrypted: Any, text: str) -> dict[str, Any] | None:
+    """The thinking block that `carried` made this of, with its visible text; None when it is not of our making."""
+    if not isinstance(encrypted, str) or not encrypted.startswith(CARRIER):
+        return None
+    kind, _, blob = encrypted[len(CARRIER) :].partition(".")
+    if kind == "redacted_thinking" and blob:
+        return {"type": kind, "data": blob}
+    return {"type": kind, "thinking": text, "signature": blob} if kind == "thinking" and blob else None

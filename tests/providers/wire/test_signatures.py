@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from providers.wire.signatures import is_tagged, tag, untag
+from providers.wire.signatures import CARRIER, carried, is_tagged, tag, uncarried, untag
 
 
 @pytest.mark.parametrize("payload", ["blob", {"id": "rs_1", "encrypted_content": "Ü=="}, ["a", 1], None])
@@ -35,3 +35,26 @@ def test_a_damaged_signature_is_dropped_quietly(damage):
     """A cut or edited signature is ours still, and restores nothing."""
     assert is_tagged(damage)
     assert untag(damage, "o") is None
+
+
+@pytest.mark.parametrize(
+    "block",
+    [{"type": "thinking", "thinking": "hm", "signature": "a.b=="}, {"type": "redacted_thinking", "data": "x.y"}],
+)
+def test_thinking_travels_as_encrypted_content(block):
+    """What a thinking block needs to go back to its maker comes back as the same block."""
+    encrypted = carried(block)
+    assert encrypted.startswith(CARRIER)
+    assert uncarried(encrypted, "hm") == block
+
+
+@pytest.mark.parametrize("block", [{"type": "thinking", "signature": ""}, {"type": "redacted_thinking"}, {}])
+def test_thinking_without_a_blob_carries_nothing(block):
+    """A block that its maker would not take back is not carried."""
+    assert carried(block) is None
+
+
+@pytest.mark.parametrize("encrypted", ["gAAAA", "", None, 7, CARRIER, CARRIER + "thinking.", CARRIER + "other.x"])
+def test_encrypted_content_of_others_is_no_thinking(encrypted):
+    """Only what we made is read as thinking."""
+    assert uncarried(encrypted, "hm") is None
