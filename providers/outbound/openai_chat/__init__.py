@@ -10,8 +10,9 @@ from providers.outbound.base import Translator
 from providers.outbound.incapable import readable
 from providers.outbound.listing import list_request, listed_names
 from providers.outbound.names import NameMap
+from providers.outbound.native import own_words
 from providers.outbound.openai_chat.errors import status_failure
-from providers.outbound.openai_chat.native import NativeTranslator, native_body, native_reply, own_words
+from providers.outbound.openai_chat.native import NativeTranslator, native_body, native_reply
 from providers.outbound.openai_chat.request import build_body
 from providers.outbound.openai_chat.response import read_reply
 from providers.outbound.openai_chat.stream import ChatTranslator
@@ -30,7 +31,7 @@ class OpenAIChat:
 
         Raises UpstreamFailure (rejected) for media the target cannot take.
         """
-        source = own_words(messages)
+        source = own_words(messages, "openai_chat")
         with readable():
             body, repaired = native_body(source, target) if source else (dumps(build_body(messages, target)), ())
         url = target.base_url + "/chat/completions"
@@ -59,7 +60,7 @@ class OpenAIChat:
     def translator(self, messages: MessagesRequest, target: Target) -> Translator:
         """A translator for one streamed answer."""
         chat = ChatTranslator(messages, target)
-        if source := own_words(messages):
+        if source := own_words(messages, "openai_chat"):
             return NativeTranslator(chat, source, messages.model)
         stops = local_stops(messages, target)
         return StopAt(chat, stops) if stops else chat
@@ -67,7 +68,7 @@ class OpenAIChat:
     def reply(self, body: bytes, messages: MessagesRequest, target: Target) -> MessagesReply:
         """A chat completion as a Messages reply. Raises UpstreamFailure."""
         reply = read_reply(body, messages, NameMap.of(messages), target.origin)
-        if own_words(messages):
+        if own_words(messages, "openai_chat"):
             return replace(reply, native=native_reply(body, messages.model))
         stops = local_stops(messages, target)
         return cut_reply(reply, stops) if stops else reply

@@ -8,12 +8,12 @@ upstream's frames.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from providers.outbound.base import Translator
+from providers.outbound.native import carrying, frame_with, with_member
 from providers.presets import Quirks
 from providers.targets import Target
-from providers.wire.messages import PING, MessagesEvent, MessagesRequest, Source
+from providers.wire.messages import MessagesEvent, Source
 from providers.wire.rewrite import change_items
 from providers.wire.signatures import DETAILS_FORMAT
 from providers.wire.spans import MalformedJson, dumps, join_object, loads, member_spans, replace_member, scan_object
@@ -21,19 +21,6 @@ from providers.wire.sse import ServerSentEvent
 
 _DONE = b"data: [DONE]\n\n"
 _MARK = DETAILS_FORMAT.encode()
-_SUBAGENT_TAG = b"CCM-SUBAGENT-MODEL"
-
-
-def own_words(messages: MessagesRequest) -> Source | None:
-    """The client's own Chat request, when it may go to a Chat upstream as it is.
-
-    One that names a subagent's model may not: no upstream is to see that tag, and the
-    translated request is rid of it.
-    """
-    source = messages.source
-    if source is None or source.wire_format != "openai_chat" or _SUBAGENT_TAG in source.body:
-        return None
-    return source
 
 
 def native_body(source: Source, target: Target) -> tuple[bytes, tuple[str, ...]]:
@@ -50,7 +37,7 @@ def native_body(source: Source, target: Target) -> tuple[bytes, tuple[str, ...]]
             body, repaired = replace_member(body, "messages", cleaned), ("foreign thinking dropped",)
     if source.members.get("stream") == b"true" and quirks.stream_usage and not asks_for_usage(source):
         options = _options(source)
-        body = _with_member(body, "stream_options", dumps({**options, "include_usage": True}))
+        body = with_member(body, "stream_options", dumps({**options, "include_usage": True}))
     return body, repaired
 
 
@@ -85,12 +72,12 @@ class NativeTranslator:
         """
         if event.is_comment or self.ended:
             return ()
-        return _carrying(self._translator.feed(event), self._frame(event))
+        return carrying(self._translator.feed(event), self._frame(event))
 
     def finish(self) -> Sequence[MessagesEvent]:
         """What is still owed: the end mark, where the upstream left it out. Raises UpstreamFailure."""
         events = self._translator.finish()
-        return _carrying(events, _DONE) if events else ()
+        return carrying(events, _DONE) if events else ()
 
     def _frame(self, event: ServerSentEvent) -> bytes:
         data = event.data
@@ -99,11 +86,7 @@ class NativeTranslator:
         renamed = self._renamed(data)
         if renamed == data:
             return event.frame
-        if data in event.frame:
-            return event.frame.replace(data, renamed, 1)
-        # Several `data:` lines: outside its strings JSON may have blanks for line ends, inside them it has none.
-        name = b"event: %s\n" % event.name.encode() if event.name else b""
-        return b"%sdata: %s\n\n" % (name, renamed.replace(b"\n", b" "))
+        return frame_with(event, renamed)
 
     def _renamed(self, data: bytes) -> bytes:
         # Chunks of one answer begin alike, up to the model and beyond: only the first is looked at.
@@ -120,13 +103,6 @@ class NativeTranslator:
         return self._renamed_head + data[span.end :]
 
 
-def _carrying(events: Sequence[MessagesEvent], frame: bytes) -> Sequence[MessagesEvent]:
-    """The events with the frame on the first and nothing on the others."""
-    if not events:
-        return (replace(PING, native=frame),) if frame else ()
-    return (replace(events[0], native=frame), *(replace(event, native=b"") for event in events[1:]))
-
-
 def _is_usage_alone(members: dict[str, bytes]) -> bool:
     empty = members.get("choices", b"[]").strip(b"[] \t\r\n") == b""
     return empty and members.get("usage", b"null") != b"null"
@@ -135,16 +111,6 @@ def _is_usage_alone(members: dict[str, bytes]) -> bool:
 def _options(source: Source) -> dict[str, object]:
     options = loads(source.members.get("stream_options", b"null"))
     return options if isinstance(options, dict) else {}
-
-
-def _with_member(body: bytes, key: str, value: bytes) -> bytes:
-    members = scan_object(body)
-    if key in members:
-        return replace_member(body, key, value)
-    if member_spans(body, members) is None:
-        return join_object({**members, key: value})
-    end = body.rindex(b"}")
-    return b"%s,%s:%s%s" % (body[:end], dumps(key), value, body[end:])
 
 
 def _without_our_reasoning(message: bytes, quirks: Quirks) -> bytes:

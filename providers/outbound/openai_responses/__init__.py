@@ -9,7 +9,9 @@ from providers.outbound.answers import counted_number
 from providers.outbound.base import Translator
 from providers.outbound.incapable import readable
 from providers.outbound.listing import list_request, listed_names
+from providers.outbound.native import own_words
 from providers.outbound.openai_responses.errors import status_failure
+from providers.outbound.openai_responses.native import NativeTranslator, native_body, native_reply
 from providers.outbound.openai_responses.request import build_body, count_body
 from providers.outbound.openai_responses.response import read_reply
 from providers.outbound.openai_responses.stream import ResponsesTranslator
@@ -24,11 +26,18 @@ class OpenAIResponses:
     """The `Outbound` of OpenAI's newer API. It takes no stop sequences: they are applied to its answers."""
 
     def request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest:
-        """The request in Responses' words. Raises UpstreamFailure (incapable) for media the target cannot take."""
+        """The request in Responses' words, the client's own where it spoke Responses.
+
+        Raises UpstreamFailure (incapable) for media the target cannot take.
+        """
+        source = own_words(messages, "openai_responses")
         with readable():
-            body, repaired = build_body(messages, target)
-            sent = dumps(body)
-        headers = _headers(target, body.get("stream") is True)
+            if source:
+                sent, repaired = native_body(source, target)
+            else:
+                body, repaired = build_body(messages, target)
+                sent = dumps(body)
+        headers = _headers(target, messages.stream or target.preset.addressing == "codex")
         return UpstreamRequest("POST", _address(target, "/responses"), headers, sent, repaired)
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
@@ -58,11 +67,15 @@ class OpenAIResponses:
     def translator(self, messages: MessagesRequest, target: Target) -> Translator:
         """A translator for one streamed answer."""
         answer = ResponsesTranslator(messages, target)
+        if own_words(messages, "openai_responses"):
+            return NativeTranslator(answer, messages.model)
         stops = stop_sequences(messages)
         return StopAt(answer, stops) if stops else answer
 
     def reply(self, body: bytes, messages: MessagesRequest, target: Target) -> MessagesReply:
         """A response, or the whole stream of an upstream that only streams, as a reply. Raises UpstreamFailure."""
+        if own_words(messages, "openai_responses"):
+            return native_reply(body, messages, target, self.translator(messages, target))
         reply = read_reply(body, messages, target)
         stops = stop_sequences(messages)
         return cut_reply(reply, stops) if stops else reply

@@ -9,7 +9,7 @@ from providers.outbound.openai_responses.stream import ResponsesTranslator
 from providers.targets import Target
 from providers.wire.fold import fold
 from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest
-from providers.wire.sse import EventTooLarge, SseDecoder
+from providers.wire.sse import EventTooLarge, ServerSentEvent, SseDecoder
 
 _BOM = b"\xef\xbb\xbf"
 _STREAM = (b"event:", b"data:", b":", b"id:", b"retry:")
@@ -18,8 +18,8 @@ _STREAM = (b"event:", b"data:", b":", b"id:", b"retry:")
 def read_reply(body: bytes, messages: MessagesRequest, target: Target) -> MessagesReply:
     """The Messages reply, content in the order of the output. Raises UpstreamFailure."""
     translator = ResponsesTranslator(messages, target)
-    text = body.removeprefix(_BOM).lstrip()
-    if text.startswith(_STREAM):
+    text = plain_text(body)
+    if is_stream(text):
         return fold(_streamed(text, translator))
     answer = answer_object(text)
     if answer.get("error"):
@@ -29,11 +29,25 @@ def read_reply(body: bytes, messages: MessagesRequest, target: Target) -> Messag
     return fold(translator.conclude({"status": "completed", **answer}))
 
 
-def _streamed(text: bytes, translator: ResponsesTranslator) -> list[MessagesEvent]:
+def plain_text(body: bytes) -> bytes:
+    """The body without what some servers put before it."""
+    return body.removeprefix(_BOM).lstrip()
+
+
+def is_stream(text: bytes) -> bool:
+    """True for server-sent events where a whole answer was due."""
+    return text.startswith(_STREAM)
+
+
+def events_in(text: bytes) -> list[ServerSentEvent]:
+    """The events of a whole stream. Raises UpstreamFailure (garbled)."""
     decoder = SseDecoder()
     try:
-        frames = [*decoder.feed(text), *decoder.finish()]
+        return [*decoder.feed(text), *decoder.finish()]
     except EventTooLarge as error:
         raise garbled(str(error)) from error
-    events = [event for frame in frames for event in translator.feed(frame)]
+
+
+def _streamed(text: bytes, translator: ResponsesTranslator) -> list[MessagesEvent]:
+    events = [event for frame in events_in(text) for event in translator.feed(frame)]
     return [*events, *translator.finish()]
