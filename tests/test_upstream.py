@@ -11,7 +11,8 @@ from tests.upstream import ScriptedUpstream
 from tests.upstream_answers import TOOL_INPUT
 from tests.upstream_faults import FAULTS
 
-MESSAGES, CHAT = "/v1/messages", "/chat/completions"
+MESSAGES, CHAT, RESPONSES = "/v1/messages", "/chat/completions", "/responses"
+GEMINI, GEMINI_STREAM = "/v1beta/models/g-3:generateContent", "/v1beta/models/g-3:streamGenerateContent?alt=sse"
 
 
 @pytest.fixture
@@ -63,14 +64,17 @@ def text_of(data):
     for line in data.splitlines():
         if line.startswith(b"data: {"):
             event = json.loads(line[6:])
-            found += event.get("delta", {}).get("text", "")
+            delta = event.get("delta", {})
+            found += delta if isinstance(delta, str) else delta.get("text", "")
+            for candidate in event.get("candidates", ()):
+                found += "".join(part.get("text", "") for part in candidate["content"]["parts"])
             for choice in event.get("choices", ()):
                 found += choice["delta"].get("content") or ""
     return found
 
 
 @pytest.mark.parametrize("name", ["ok", "drip", "slow/1", "silent/0.01"])
-@pytest.mark.parametrize("path", [MESSAGES, CHAT])
+@pytest.mark.parametrize("path", [MESSAGES, CHAT, RESPONSES, GEMINI_STREAM])
 def test_complete_streams_say_hello(up, name, path):
     """Every stream that ends well says Hello in its dialect."""
     data, _ = ask(up, f"/{name}{path}", b"0\r\n\r\n", stream=True)
@@ -80,17 +84,19 @@ def test_complete_streams_say_hello(up, name, path):
     assert up.aborted == []
 
 
-@pytest.mark.parametrize("path", [MESSAGES, CHAT])
+@pytest.mark.parametrize("path", [MESSAGES, CHAT, RESPONSES, GEMINI])
 def test_whole_answers_and_tools(up, path):
     """Without streaming the answer is JSON; a request that insists on a tool gets its call."""
     data, _ = ask(up, f"/ok{path}", b"}}")
     assert b"Hello" in data
     choice = {"type": "any"} if path == MESSAGES else "required"
-    tools = [{"name": "t9", "function": {"name": "t9"}}]
-    data, _ = ask(up, f"/ok{path}", b"}}", tools=tools, tool_choice=choice)
+    tools = [{"name": "t9", "function": {"name": "t9"}, "functionDeclarations": [{"name": "t9"}]}]
+    forced = {"tool_choice": choice, "toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}
+    data, _ = ask(up, f"/ok{path}", b"}}", tools=tools, **forced)
     assert b'"t9"' in data
     assert str(TOOL_INPUT["city"]).encode() in data
-    data, _ = ask(up, f"/tool{path}", b"0\r\n\r\n", stream=True, tools=tools)
+    streamed = GEMINI_STREAM if path == GEMINI else path
+    data, _ = ask(up, f"/tool{streamed}", b"0\r\n\r\n", stream=True, tools=tools)
     assert b"t9" in data
 
 
@@ -178,6 +184,19 @@ def test_a_peer_that_leaves_is_noticed(up, name, seen):
     assert 0 <= up.aborted[0] - left < 2
 
 
+@pytest.mark.parametrize("path", [MESSAGES, CHAT, RESPONSES, GEMINI_STREAM])
+def test_every_dialect_breaks_after_content(up, path):
+    """A fault after content comes after content, in each dialect, and an error after it is in its words."""
+    data, was_reset = ask(up, f"/cutrst{path}", stream=True)
+    assert was_reset
+    assert b"Hel" in data
+    data, _ = ask(up, f"/sse_error_mid{path}", b"0\r\n\r\n", stream=True)
+    assert b"Hel" in data
+    assert b"overloaded" in data.lower()
+    data, _ = ask(up, f"/toolong{path}", b'"}')
+    assert data.startswith(b"HTTP/1.1 400 ")
+
+
 def test_giant_event_is_sent_whole(up):
     """The giant event exceeds every sensible cap."""
     data, _ = ask(up, f"/giantline{MESSAGES}", b"\r\n0\r\n\r\n", stream=True)
@@ -188,6 +207,8 @@ def test_count_tokens(up):
     """The counting endpoint counts, and faults apply to it as well."""
     assert b'{"input_tokens":12}' in ask(up, f"/ok{MESSAGES}/count_tokens", b"}")[0]
     assert b"500" in ask(up, f"/status/500{MESSAGES}/count_tokens", b'm"}')[0]
+    assert b'"input_tokens":12}' in ask(up, "/ok/responses/input_tokens", b"}")[0]
+    assert b'{"totalTokens":12}' in ask(up, "/ok/v1beta/models/g-3:countTokens", b"}")[0]
 
 
 def test_script_is_consumed_in_order(up):

@@ -3,9 +3,10 @@
     with ScriptedUpstream() as up:
         provider.base_url = f"{up.url}/status/429/retry-after/7"
 
-The end of the path decides the dialect (`/v1/messages`, `/v1/messages/count_tokens`, `/chat/completions`);
-what stands before it names a fault of `FAULTS` and its arguments. `/script` takes the next name that
-`up.script([...])` has queued, `ok` when none is left. Every exchange is raw bytes on a socket, so that
+The end of the path decides the dialect (`/v1/messages`, `/v1/messages/count_tokens`, `/chat/completions`,
+`/responses`, `/responses/input_tokens`, `/models/NAME:generateContent` and Gemini's other verbs); what stands
+before it names a fault of `FAULTS` and its arguments. `/script` takes the next name that `up.script([...])`
+has queued, `ok` when none is left. Every exchange is raw bytes on a socket, so that
 no HTTP library can tidy up what a broken server would send.
 """
 
@@ -21,8 +22,13 @@ from typing import NamedTuple
 
 from tests.upstream_answers import Anthropic, OpenAI, dumps
 from tests.upstream_faults import FAULTS
+from tests.upstream_gemini import Gemini
+from tests.upstream_responses import Responses
 
-SUFFIXES = (("v1", "messages", "count_tokens"), ("v1", "messages"), ("chat", "completions"), ("models",))
+SUFFIXES = (
+    ("v1", "messages", "count_tokens"), ("v1", "messages"), ("chat", "completions"), ("responses", "input_tokens"),
+    ("responses",), ("models",),
+)  # fmt: skip
 
 
 class Request(NamedTuple):
@@ -140,11 +146,13 @@ class ScriptedUpstream:
 
     def _fault(self, request):
         parts = [part for part in request.path.partition("?")[0].split("/") if part]
+        if parts[-2:-1] == ["models"] and ":" in parts[-1]:
+            parts = parts[:-2]
         for suffix in SUFFIXES:
             if tuple(parts[-len(suffix) :]) == suffix:
                 parts = parts[: -len(suffix)]
                 break
-        if parts[-1:] == ["v1"]:
+        if parts[-1:] in (["v1"], ["v1beta"]):
             parts.pop()
         if parts[:1] == ["script"]:
             parts = (self._script.popleft() if self._script else "ok").split("/")
@@ -171,6 +179,15 @@ async def _read_request(reader, writer, early):
     return Request(method, path, headers, body)
 
 
+def dialect_of(path):
+    """Whose answers a path gets."""
+    if path.endswith("/chat/completions"):
+        return OpenAI
+    if path.endswith(("/responses", "/responses/input_tokens")):
+        return Responses
+    return Gemini if path.endswith((":generateContent", ":streamGenerateContent", ":countTokens")) else Anthropic
+
+
 class Exchange:
     """One request and what can be sent back."""
 
@@ -182,9 +199,10 @@ class Exchange:
             self.asked = request.json
         except ValueError:
             self.asked = {}
-        self.counts = path.endswith("/count_tokens")
-        self.stream = bool(self.asked.get("stream")) and not self.counts
-        self.dialect = (OpenAI if path.endswith("/chat/completions") else Anthropic)(self.asked)
+        self.counts = path.endswith(("/count_tokens", "/input_tokens", ":countTokens"))
+        streams = path.endswith(":streamGenerateContent") or bool(self.asked.get("stream"))
+        self.stream = streams and not self.counts
+        self.dialect = dialect_of(path)(self.asked)
 
     async def answer(self, fault):
         name, *args = fault
@@ -241,8 +259,8 @@ class Exchange:
 
     def first_frames(self):
         """The start and the content up to its first piece."""
-        content = [piece for _, piece in zip(range(2), self.dialect.content(("Hel", "lo")), strict=False)]
-        return [*self.dialect.start(), *content]
+        start = self.dialect.start()
+        return [*start, *(piece for _, piece in zip(range(2), self.dialect.content(("Hel", "lo")), strict=False))]
 
     async def opening(self):
         """A chunked 200 with the first content in it, as SSE or as half a JSON body."""

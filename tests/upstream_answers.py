@@ -1,4 +1,4 @@
-"""What the scripted upstream says: answers of both dialects, as JSON and as SSE frames."""
+"""What the scripted upstream says: answers of Messages and of Chat, as JSON and as SSE frames."""
 
 import json
 
@@ -18,6 +18,8 @@ def dumps(value):
 
 class Anthropic:
     """Answers of the Messages API. Frames: a start, content frames, the end."""
+
+    counted = {"input_tokens": INPUT_TOKENS}
 
     def __init__(self, request):
         self.model = request.get("model", "m")
@@ -82,6 +84,8 @@ class Anthropic:
 
 class OpenAI:
     """Answers of the Chat Completions API. Frames: a start, content frames, the end."""
+
+    counted = {"input_tokens": INPUT_TOKENS}
 
     def __init__(self, request):
         self.model = request.get("model", "m")

@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 
-from tests.upstream_answers import INPUT_TOKENS, dumps
+from tests.upstream_answers import dumps
 
 GIANT = 16 * 1024 * 1024
 KEY_HEADERS = ("x-api-key", "authorization")
@@ -26,7 +26,7 @@ async def ok(ex, tool=False):
     """Text "Hello"; a tool call when the request insists on one."""
     tool = tool or ex.dialect.wants_tool
     if ex.counts:
-        await ex.json(200, {"input_tokens": INPUT_TOKENS})
+        await ex.json(200, ex.dialect.counted)
     elif ex.stream:
         await ex.head()
         await ex.chunk(*_frames(ex, tool=tool))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.outbound.wordings import too_long_message
+from providers.outbound.wordings import NO_NUMBERS, too_long_message
 from providers.wire.spans import dumps
 from proxy.errors import ApiError
 
@@ -40,7 +40,7 @@ def error_fields(error: ApiError, prompt: str) -> dict[str, str | None]:
 
 def _told(error: ApiError, prompt: str) -> tuple[str | None, str | None]:
     """What is at fault, and the code that programs look for."""
-    if error.status == 400 and too_long_message(error.message) is not None:
+    if error.status == 400 and (error.message == NO_NUMBERS or too_long_message(error.message) is not None):
         return prompt, "context_length_exceeded"
     if error.type == "not_found_error" and "model" in error.message.lower():
         return "model", "model_not_found"

@@ -226,6 +226,10 @@ def test_an_empty_answer():
         (ApiError(502, "future_error", "?"), "server_error", None, None),
         (from_failure(Failure(FailureKind.RATE_LIMITED, "slow")), "rate_limit_error", None, "rate_limit_exceeded"),
         (from_failure(Failure(FailureKind.QUOTA, "paid out")), "rate_limit_error", None, "insufficient_quota"),
+        (
+            ApiError(400, "invalid_request_error", "capability_rejected: prompt_too_long"),
+            "invalid_request_error", "messages", "context_length_exceeded",
+        ),
         (ApiError(429, "billing_error", "cap"), "rate_limit_error", None, "insufficient_quota"),
         (
             ApiError(400, "invalid_request_error", "prompt is too long: 9 tokens > 8 maximum"),
