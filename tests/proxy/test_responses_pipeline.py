@@ -154,6 +154,22 @@ def test_structured_output(live, sdk, upstream):
     assert (wanted["type"], wanted["schema"]["required"]) == ("json_schema", ["city"])
 
 
+@pytest.mark.parametrize("second", [MESSAGES, NATIVE])
+@pytest.mark.parametrize("first", [MESSAGES, NATIVE])
+@pytest.mark.parametrize("fault", ["cutrst", "sse_error_mid/100"])
+def test_the_next_target_goes_on_after_content(live, sdk, upstream, fault, first, second):
+    """A stream that breaks after text goes on at the next target as the same response."""
+    live.configure(config_of({"smart": [at(upstream, fault, "a", first), at(upstream, "ok", "b", second)]}))
+    events = list(sdk().responses.create(**BODY, stream=True))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert [event.type for event in events].count("response.created") == 1
+    assert events[-1].type == "response.completed"
+    assert events[-1].response.id == events[0].response.id
+    assert events[-1].response.output_text == deltas(events)
+    assert deltas(events).startswith("Hel")
+    assert live.record().attempts[-1].outcome == "ok"
+
+
 @pytest.mark.parametrize("fault", ["status/500", "cutstart", "sse_error_first", "empty_answer", "html200"])
 @pytest.mark.parametrize(("bad", "good"), [(MESSAGES, NATIVE), (NATIVE, MESSAGES), (GEMINI, NATIVE), (CHAT, GEMINI)])
 @pytest.mark.parametrize("stream", [True, False])

@@ -34,20 +34,24 @@ class Envelope:
 
     def __init__(self, request: MessagesRequest, created: int) -> None:
         members = request.source.members if request.source else {}
-        self.number = ""
-        """What the ids of the response and its items end with."""
+        self.id = "resp_ccm"
+        """The response's id."""
+        self.number = "ccm"
+        """What the ids of its items begin with, after what tells their kind."""
         self._model = request.model
         self._created = created
         self._settings = {key: _told(members, key, *known) for key, known in _SETTINGS.items()}
 
     def named(self, message_id: Any) -> None:
         """The message's id is known."""
-        self.number = message_id.removeprefix("msg_") if isinstance(message_id, str) else ""
+        named = message_id.removeprefix("msg_") if isinstance(message_id, str) else ""
+        self.number = named or "ccm"
+        self.id = f"resp_{self.number}"
 
     def response(self, status: str, output: list[dict[str, Any]], **told: Any) -> dict[str, Any]:
         """The object; `told` are the members that depend on how it ended."""
         return {
-            "id": f"resp_{self.number or 'ccm'}", "object": "response", "created_at": self._created,
+            "id": self.id, "object": "response", "created_at": self._created,
             "status": status, "background": False, "error": None, "incomplete_details": None,
             "model": self._model, "output": output, "previous_response_id": None, "store": False,
             **self._settings, "usage": None, **told,

@@ -12,6 +12,7 @@ from typing import Any
 from providers.wire.messages import Usage
 from proxy.inbound.openai_responses.envelope import Envelope
 from proxy.inbound.openai_responses.items import Call, Event, Message, OutputItem, Reasoning, Search
+from proxy.inbound.openai_responses.native import NativeAnswer
 from proxy.inbound.openai_responses.tools import SEARCH, ClientTool
 from proxy.inbound.openai_responses.usage import usage_payload, why_incomplete
 
@@ -25,6 +26,8 @@ class Ladder:
         self.number = 0
         """The next event's `sequence_number`."""
         self._output: list[dict[str, Any]] = []
+        self._place = 0
+        """The open item's `output_index`, else the next one's."""
         self._item: OutputItem | None = None
         """The item that was begun last and is not closed."""
         self._thoughts: Reasoning | None = None
@@ -107,6 +110,20 @@ class Ladder:
         response = self._envelope.response("failed", self._output, error=error)
         return self._numbered({"type": "response.failed", "response": response})
 
+    def settle(self) -> None:
+        """Close what is open, without a word: an upstream's own events have said so."""
+        self._close("completed")
+
+    def go_on_from(self, answer: NativeAnswer) -> None:
+        """Everything so far was told by an upstream's own events: the next ones follow on those."""
+        self.number = answer.number
+        self._envelope.id = answer.id or self._envelope.id
+        self._output = answer.items
+        if isinstance(self._item, Message) and answer.message_id:
+            self._item.id, self._place = answer.message_id, max(answer.next_index - 1, 0)
+        else:
+            self._item, self._thoughts, self._place = None, None, answer.next_index
+
     def _text(self, text: Any) -> list[Event]:
         if not isinstance(text, str) or not text:
             return []
@@ -138,7 +155,7 @@ class Ladder:
 
     def _begin(self, item: OutputItem) -> list[Event]:
         events = self._close("completed")
-        item.id = f"{item.prefix}_{self._envelope.number or 'ccm'}_{len(self._output)}"
+        item.id = f"{item.prefix}_{self._envelope.number}_{self._place}"
         self._item = item
         if isinstance(item, Reasoning):
             self._thoughts = item
@@ -154,10 +171,11 @@ class Ladder:
             *item.end(status), {"type": "response.output_item.done", "item": item.whole(status)},
         ])  # fmt: skip
         self._output.append(item.whole(status))
+        self._place += 1
         return events
 
     def _placed(self, events: list[Event]) -> list[Event]:
-        place = {"output_index": len(self._output)}
+        place = {"output_index": self._place}
         return [self._numbered({**event, **place}) for event in events]
 
     def _numbered(self, event: Event) -> Event:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from proxy.inbound.openai_errors import error_fields
 from proxy.inbound.openai_responses.envelope import Envelope, said
 from proxy.inbound.openai_responses.items import Event
 from proxy.inbound.openai_responses.ladder import Ladder
+from proxy.inbound.openai_responses.native import NativeAnswer
 from proxy.inbound.openai_responses.parse import client_tools
 from proxy.inbound.openai_responses.tools import ClientTool, ClientTools
 
@@ -20,8 +20,6 @@ Clock = Callable[[], float]
 PING = b": ping\n\n"
 
 _TOLD_CODES = ("context_length_exceeded", "insufficient_quota", "rate_limit_exceeded")
-_NUMBER = re.compile(rb'"sequence_number"\s*:\s*(\d{1,12})')
-_ID = re.compile(rb'"id"\s*:\s*"resp_([^"\\]{1,200})"')
 
 
 class ResponsesRenderer:
@@ -29,38 +27,43 @@ class ResponsesRenderer:
 
     def __init__(self, request: MessagesRequest, clock: Clock) -> None:
         self._clock = clock
-        self._envelope = Envelope(request, int(clock()))
-        self._ladder = Ladder(self._envelope, _Tools(request).tool)
+        self._ladder = Ladder(Envelope(request, int(clock())), _Tools(request).tool)
         self._usage = Usage()
         self._stop_reason: str | None = None
-        self._first_native = self._last_native = b""
+        self._native = NativeAnswer()
 
     def render(self, event: MessagesEvent) -> bytes:
         """The frames that one event makes; where an upstream spoke Responses itself, its own bytes."""
-        if event.native is not None:
-            if event.native:
-                self._first_native = self._first_native or event.native
-                self._last_native = event.native
-            return event.native
-        if event.type == "ping":
+        if event.type == "ping" and event.native is None:
             return PING
+        if event.native is not None:
+            self._watch(event)
+            return event.native
+        self._leave_native()
         step = _STEPS.get(event.type)
         return b"" if step is None else b"".join(map(_frame, step(self, event.payload())))
 
     def render_error(self, error: ApiError, request_id: str) -> bytes:
         """`response.failed` as the last event, numbered on from what came before it."""
-        if self._last_native:
-            self._go_on_from_native()
+        self._leave_native()
         fields = error_fields(error, "input")
         code = fields["code"] if fields["code"] in _TOLD_CODES else None
         fallback = "server_error" if fields["type"] == "server_error" else "invalid_prompt"
         return _frame(self._ladder.fail(code or fallback, error.message))
 
-    def _go_on_from_native(self) -> None:
-        numbered, named = _NUMBER.search(self._last_native), _ID.search(self._first_native)
-        self._ladder.number = int(numbered[1]) + 1 if numbered else 0
-        if named:
-            self._envelope.number = named[1].decode("utf-8", "replace")
+    def _watch(self, event: MessagesEvent) -> None:
+        """An upstream's own frame passes; if it breaks, whoever goes on needs to know how far it came."""
+        self._native.note(event.native or b"")
+        step = _STEPS.get(event.type)
+        if step is not None:
+            step(self, event.payload())
+        if event.type == "content_block_stop":
+            self._ladder.settle()
+
+    def _leave_native(self) -> None:
+        if self._native.begun:
+            self._ladder.go_on_from(self._native)
+            self._native = NativeAnswer()
 
     def _message_start(self, payload: dict[str, Any]) -> list[Event]:
         message = _member(payload, "message")
