@@ -121,6 +121,7 @@ def test_a_late_exception_ends_the_connection(kind, ends):
     [
         ("ours", "/v1/messages/broken", b'{"type":"error"'),
         ("ours", "/v1/chat/broken", b'{"error":{"message"'),
+        ("ours", "/v1/responses/broken", b'{"error":{"message"'),
         ("stock", "/v1/chat/broken", b"<html>"),
     ],
 )
