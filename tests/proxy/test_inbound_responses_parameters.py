@@ -68,6 +68,12 @@ def test_the_web_search():
     ]
 
 
+def test_a_search_that_stays_off_the_web_is_not_offered():
+    """Who forbids access to the open web, as Codex does by default, gets no search that has it."""
+    assert "tools" not in hub(tools=[{"type": "web_search", "external_web_access": False}])
+    assert len(hub(tools=[{"type": "web_search", "external_web_access": True}])["tools"]) == 1
+
+
 def test_namespaces():
     """Tools in a namespace are offered under joined names; calls in the history find them."""
     inner = [{"type": "function", "name": "send"}, {"type": "custom", "name": "draft"}, {"type": "namespace"}, 7]

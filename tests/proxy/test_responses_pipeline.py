@@ -289,6 +289,13 @@ def test_refusals_are_in_the_dialect(live, method, path, status):
     assert answer.headers["request-id"].startswith("req_")
 
 
+def test_the_cache_key_is_the_session_in_the_log(live, upstream):
+    """Whoever names the key of its prompt cache finds its requests by it."""
+    live.configure(config_of({"smart": [at(upstream, "ok")]}))
+    post(live, {"prompt_cache_key": "thread-7"})
+    assert live.record().session_id == "thread-7"
+
+
 def test_what_needs_a_memory(live, sdk, upstream):
     """A request that relies on stored responses is a 400 that says what to do."""
     live.configure(config_of({"smart": [at(upstream, "ok")]}))

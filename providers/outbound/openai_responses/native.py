@@ -62,7 +62,8 @@ def native_reply(body: bytes, messages: MessagesRequest, target: Target, transla
     frames = events_in(text)
     events = [event for frame in frames for event in translator.feed(frame)]
     reply = fold([*events, *translator.finish()])
-    return replace(reply, native=replace_member(_last_response(frames), "model", model))
+    response = _last_response(frames)
+    return replace(reply, native=replace_member(response, "model", model)) if response else reply
 
 
 class NativeTranslator:
@@ -148,9 +149,12 @@ def _as_developer(item: bytes) -> bytes:
 
 
 def _last_response(frames: list[ServerSentEvent]) -> bytes:
-    """The response of the event that ended a stream, with the items that came before where it holds none."""
+    """The response of the event that ended a stream, with the items that came before where it holds none.
+
+    Empty when the stream told of none.
+    """
     items: list[bytes] = []
-    found = b"{}"
+    found = b""
     for frame in frames:
         try:
             members = scan_object(frame.data)
@@ -158,8 +162,9 @@ def _last_response(frames: list[ServerSentEvent]) -> bytes:
             continue  # the end mark
         if members.get("type") == b'"response.output_item.done"' and "item" in members:
             items.append(members["item"])
-        found = members.get("response", found)
-    if items and scan_object(found).get("output", b"").strip(b"[] \t\r\n") == b"":
+        if members.get("response", b"")[:1] == b"{":
+            found = members["response"]
+    if items and found and scan_object(found).get("output", b"").strip(b"[] \t\r\n") == b"":
         found = join_object({**scan_object(found), "output": b"[" + b",".join(items) + b"]"})
     return found
 

@@ -175,9 +175,12 @@ class Ladder:
         return events
 
     def _placed(self, events: list[Event]) -> list[Event]:
-        place = {"output_index": self._place}
-        return [self._numbered({**event, **place}) for event in events]
+        for event in events:
+            event["output_index"] = self._place
+            self._numbered(event)
+        return events
 
     def _numbered(self, event: Event) -> Event:
-        number, self.number = self.number, self.number + 1
-        return {**event, "sequence_number": number}
+        event["sequence_number"] = self.number
+        self.number += 1
+        return event

@@ -104,7 +104,8 @@ class ClientTools:
                 if isinstance(part, dict) and part.get("type") != "namespace":
                     self._add(part, _name(tool))
         elif kind.startswith(SEARCH):
-            if self._free(SEARCH):
+            # Who wants to search a cache alone is not given the open web.
+            if self._free(SEARCH) and tool.get("external_web_access") is not False:
                 self._clients[SEARCH] = ClientTool(SEARCH, SEARCH)
                 self.offered.append(_web_search(tool))
         elif (described := _described(kind, tool)) is not None:

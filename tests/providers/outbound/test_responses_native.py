@@ -146,6 +146,13 @@ def test_a_stream_for_a_client_that_wants_none(output):
     assert (reply.usage.output, reply.has_content) == (2, True)
 
 
+def test_a_stream_that_tells_of_no_response():
+    """Where the last event holds none, the answer is written from what its events said."""
+    text = b"".join(sse(done(**ANSWER["output"][0], kind="message"), {"type": "response.completed", "response": None}))
+    reply = OPENAI_RESPONSES.reply(text, asking(), ON_CODEX)
+    assert (reply.native, reply.has_content) == (None, True)
+
+
 @pytest.mark.parametrize("body", [b'{"error":{"message":"busy"}}', b"oops", b"data: oops\n\n", b'{"output":7}', b"[]"])
 def test_what_is_no_answer_is_a_failure(body):
     """The native path forwards no failure as an answer."""
@@ -265,4 +272,4 @@ def test_odd_events_fail_in_one_way(texts):
         translator.finish()
     for body in (*texts, b"".join(b"data: " + text + b"\n\n" for text in texts)):
         with suppress(UpstreamFailure):
-            assert isinstance(OPENAI_RESPONSES.reply(body, messages, TARGET).native, bytes)
+            assert isinstance(OPENAI_RESPONSES.reply(body, messages, TARGET).native, bytes | None)
