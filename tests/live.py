@@ -1,6 +1,8 @@
 """The real ASGI application on a real socket (uvicorn in a thread), with a configuration made by hand.
 
-The log goes to a list, so that these tests need no database.
+The log goes to a list, so that these tests need no database. Every streamed answer to
+`/v1/messages` is checked against the legal order as it leaves the application: a test whose
+streams break it fails at its end, whatever it looked at itself.
 """
 
 import asyncio
@@ -13,6 +15,9 @@ from dataclasses import dataclass, field
 import uvicorn
 
 from providers import client
+from providers.wire.grammar import Grammar, GrammarError
+from providers.wire.messages import MessagesEvent
+from providers.wire.sse import SseDecoder
 from proxy import health, logbook, snapshot
 from proxy.config import ConfigSnapshot, ModelConfig, ProviderConfig, RouterConfig
 
@@ -38,6 +43,8 @@ class Live:
     url: str
     port: int
     records: list = field(default_factory=list)
+    illegal: list = field(default_factory=list)
+    """What was wrong with the streams that went out."""
 
     def configure(self, config):
         snapshot._current = config
@@ -51,12 +58,54 @@ class Live:
         return self.records[-1]
 
 
+def events_of(stream):
+    """The events of a whole stream, checked. Raises GrammarError."""
+    decoder, grammar, found = SseDecoder(), Grammar(), []
+    for sse in [*decoder.feed(stream), *decoder.finish()]:
+        event = MessagesEvent(sse.name, sse.data, sse.frame)
+        grammar.feed(event)
+        found.append(event)
+    grammar.finish()
+    return found
+
+
+def checked(application, illegal):
+    """The application, the streams of its Messages answers judged when they have ended."""
+
+    async def judged(scope, receive, send):
+        body, streamed, ended = [], False, False
+
+        async def seen(message):
+            nonlocal streamed, ended
+            if message["type"] == "http.response.start":
+                streamed = any(b"event-stream" in value for _, value in message["headers"])
+            elif streamed:
+                body.append(message.get("body", b""))
+                ended = not message.get("more_body", False)
+            await send(message)
+
+        await application(scope, receive, seen)
+        if ended and scope["path"] == "/v1/messages":
+            try:
+                events_of(b"".join(body))
+            except GrammarError as error:
+                illegal.append(str(error))
+
+    return judged
+
+
 @contextlib.contextmanager
 def running(application):
-    """Serve `application` on a free loopback port until the block is left."""
+    """Serve `application` on a free loopback port until the block is left. Raises AssertionError for illegal streams.
+
+    A stream whose client left before its end is not judged.
+    """
+    illegal = []
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off", ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(checked(application, illegal), log_level="warning", lifespan="off", ws="none")
+    )
 
     async def serve():
         await server.serve(sockets=[listener])
@@ -64,7 +113,7 @@ def running(application):
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
-    live = Live(f"http://127.0.0.1:{port}", port)
+    live = Live(f"http://127.0.0.1:{port}", port, illegal=illegal)
     original = logbook.LOGBOOK.put_nowait
     logbook.LOGBOOK.put_nowait = live.records.append
     try:
@@ -80,3 +129,4 @@ def running(application):
         snapshot._current = None
         health.BOARD._until.clear()
         health.BOARD._streak.clear()
+    assert not illegal, illegal

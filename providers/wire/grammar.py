@@ -24,6 +24,18 @@ _DELTAS = {
     "signature_delta": ("thinking",),
     "compaction_delta": ("compaction",),
 }
+_PIECES = {
+    "text_delta": "text", "input_json_delta": "partial_json", "thinking_delta": "thinking",
+    "signature_delta": "signature",
+}  # fmt: skip
+"""What a delta holds that accumulators append without looking."""
+_OPENINGS: dict[str, tuple[str, type]] = {
+    "text": ("text", str), "thinking": ("thinking", str), "tool_use": ("input", dict),
+    "redacted_thinking": ("data", str),
+}  # fmt: skip
+"""What a block starts with that its deltas are appended to."""
+_COUNTED = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+"""Claude Code has given up on a message_start that lacked one of these."""
 
 
 _STEPS = (
@@ -58,10 +70,10 @@ class Grammar:
 
     def feed(self, event: MessagesEvent) -> None:
         """One event."""
-        if event.type == "ping":
-            return
         if self._state in ("stopped", "failed"):
             raise GrammarError(f"{event.type} after the end of the stream")
+        if event.type == "ping":
+            return
         if event.type == "error":
             self._state = "failed"
             return
@@ -84,7 +96,8 @@ class Grammar:
         if self._state != "before":
             raise GrammarError("a second message_start")
         message = _member(payload, "message")
-        counted = isinstance(_member(message, "usage").get("input_tokens"), int)
+        usage = _member(message, "usage")
+        counted = all(isinstance(usage.get(key), int) for key in _COUNTED)
         if not message.get("id") or message.get("content") != [] or not counted:
             raise GrammarError("message_start needs an id, an empty content and a usage with integers")
         self._state = "open"
@@ -96,7 +109,11 @@ class Grammar:
             raise GrammarError(f"block {payload.get('index')} starts where {self._next_index} is due")
         self._open = _member(payload, "content_block")
         self._signed, self._inputs = False, []
-        tool = self._open.get("type") == "tool_use"
+        kind = str(self._open.get("type"))
+        tool = kind == "tool_use"
+        key, type_ = _OPENINGS.get(kind, ("type", str))
+        if not isinstance(self._open.get(key), type_):
+            raise GrammarError(f"a {kind} block starts without its {key}")
         self._tools += tool
         if tool and not (self._open.get("id") and self._open.get("name")):
             raise GrammarError("a tool_use block needs an id and a name")
@@ -108,11 +125,13 @@ class Grammar:
         kind = str(delta.get("type"))
         if block not in _DELTAS.get(kind, ()):
             raise GrammarError(f"a {kind} inside a {block} block")
+        if kind in _PIECES and not isinstance(delta.get(_PIECES[kind]), str):
+            raise GrammarError(f"a {kind} needs its {_PIECES[kind]}")
         if self._signed:
             raise GrammarError("a delta after the signature")
         self._signed = kind == "signature_delta"
         if kind == "input_json_delta":
-            self._inputs.append(str(delta.get("partial_json")))
+            self._inputs.append(delta["partial_json"])
 
     def _content_block_stop(self, payload: dict[str, Any]) -> None:
         if self._open is None or payload.get("index") != self._next_index:

@@ -9,13 +9,10 @@ import httpx
 import pytest
 
 from providers.targets import Timeouts
-from providers.wire.grammar import Grammar
-from providers.wire.messages import MessagesEvent
-from providers.wire.sse import SseDecoder
 from proxy.config import KeyConfig
 from proxy.models.client_key import digest_of
 from tests import cast
-from tests.live import config_of
+from tests.live import config_of, events_of
 
 BODY = {"model": "smart", "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]}
 NATIVE, CHAT = "anthropic-compatible", "openai-compatible"
@@ -28,16 +25,6 @@ def at(upstream, path, name="main", preset=NATIVE, **fields):
 def post(live, body=None, headers=None, path="/v1/messages"):
     with httpx.Client(trust_env=False, timeout=20) as client:
         return client.post(live.url + path, json={**BODY, **(body or {})}, headers=headers or {})
-
-
-def events_of(text):
-    grammar, found = Grammar(), []
-    for sse in SseDecoder().feed(text):
-        event = MessagesEvent(sse.name, sse.data, sse.frame)
-        grammar.feed(event)
-        found.append(event)
-    grammar.finish()
-    return found
 
 
 @pytest.mark.parametrize("preset", [NATIVE, CHAT])

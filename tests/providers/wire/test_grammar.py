@@ -11,9 +11,10 @@ from providers.wire.messages import PING, MessagesEvent
 from providers.wire.sse import SseDecoder
 from tests.cast import anthropic_stream
 
+COUNTS = {"input_tokens": 1, "output_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
 START = {
     "type": "message_start",
-    "message": {"id": "m", "content": [], "usage": {"input_tokens": 1, "output_tokens": 0}},
+    "message": {"id": "m", "content": [], "usage": COUNTS},
 }
 STOP = {"type": "message_stop"}
 TEXT = {"type": "text", "text": ""}
@@ -49,7 +50,7 @@ def input_(text):
 
 
 LEGAL = {
-    "text": (START, PING, block(), delta(text="a"), end(), done(), STOP, PING),
+    "text": (PING, START, PING, block(), PING, delta(text="a"), end(), done(), PING, STOP),
     "empty": (START, done(), STOP),
     "tool": (START, block(**TOOL), input_('{"a'), input_('":1}'), end(), done("tool_use"), STOP),
     "tool without input": (START, block(**TOOL), end(), done("tool_use"), STOP),
@@ -66,10 +67,23 @@ ILLEGAL = {
     "two starts": (START, START),
     "start without id": ({"type": "message_start", "message": {"content": [], "usage": {"input_tokens": 1}}},),
     "start without usage": ({"type": "message_start", "message": {"id": "m", "content": []}},),
+    "start with half a usage": (
+        {**START, "message": {**START["message"], "usage": {**COUNTS, "cache_read_input_tokens": None}}},),
     "start without message": ({"type": "message_start", "message": 7},),
     "index gap": (START, block(1)),
     "nested block": (START, block(), block(1)),
     "block without content": (START, {"type": "content_block_start", "index": 0}),
+    "text without its text": (START, block(type="text")),
+    "thinking without its thinking": (START, block(type="thinking")),
+    "tool without its input": (START, block(type="tool_use", id="t", name="T")),
+    "redacted thinking without its data": (START, block(type="redacted_thinking")),
+    "block of no type": (START, block(text="")),
+    "text_delta without text": (START, block(), delta()),
+    "input_json_delta without json": (START, block(**TOOL), delta("input_json_delta", partial_json={})),
+    "thinking_delta without thinking": (START, block(**THOUGHT), delta("thinking_delta", text="a")),
+    "signature_delta without signature": (START, block(**THOUGHT), delta("signature_delta", signature=None)),
+    "ping after the stop": (START, done(), STOP, PING),
+    "ping after an error": ({"type": "error", "error": {}}, PING),
     "tool without name": (START, block(type="tool_use", id="t")),
     "delta outside": (START, delta(text="a")),
     "delta of another block": (START, block(), delta(index=1, text="a")),
