@@ -211,6 +211,14 @@ def test_count_tokens(up):
     assert b'{"totalTokens":12}' in ask(up, "/ok/v1beta/models/g-3:countTokens", b"}")[0]
 
 
+def test_played_answers_are_sent_as_they_are(up):
+    """Calls under /play get the queued bodies, whole or as the frames of a stream."""
+    up.play(b"{}", 418, "text/plain")
+    up.play([b"data: 1\n\n", b"data: 2\n\n"])
+    assert ask(up, f"/play{CHAT}", b"{}")[0].startswith(b"HTTP/1.1 418 ")
+    assert unchunked(ask(up, f"/play{GEMINI_STREAM}", b"0\r\n\r\n")[0]) == b"data: 1\n\ndata: 2\n\n"
+
+
 def test_script_is_consumed_in_order(up):
     """Calls under /script get the queued answers in order, then ok; one connection serves them all."""
     up.script(["status/529", "toolong"])

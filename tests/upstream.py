@@ -6,8 +6,8 @@
 The end of the path decides the dialect (`/v1/messages`, `/v1/messages/count_tokens`, `/chat/completions`,
 `/responses`, `/responses/input_tokens`, `/models/NAME:generateContent` and Gemini's other verbs); what stands
 before it names a fault of `FAULTS` and its arguments. `/script` takes the next name that `up.script([...])`
-has queued, `ok` when none is left. Every exchange is raw bytes on a socket, so that
-no HTTP library can tidy up what a broken server would send.
+has queued, `ok` when none is left; `/play` sends what `up.play(...)` has queued. Every exchange is raw bytes on a
+socket, so that no HTTP library can tidy up what a broken server would send.
 """
 
 import asyncio
@@ -54,6 +54,7 @@ class ScriptedUpstream:
         self.sent = 0
         """Bytes handed to the sockets."""
         self.connections = 0
+        self.plays = deque()
         self._script = deque()
         self._changed = threading.Condition()
         self._ready = threading.Event()
@@ -73,6 +74,10 @@ class ScriptedUpstream:
     def script(self, names):
         """Queue what the next calls under `/script` get."""
         self._script.extend(names)
+
+    def play(self, body, status=200, content_type=""):
+        """Queue the answer that the next call under `/play` gets: bytes, or the frames of a stream."""
+        self.plays.append((body, status, content_type))
 
     def wait_for(self, condition, timeout=5.0):
         """True once `condition(self)` holds; asked again after every request and abort."""

@@ -79,6 +79,18 @@ async def status(ex, code, retry="", seconds=""):
 
 
 @fault
+async def play(ex):
+    """What `up.play` has queued."""
+    body, status, content_type = ex.upstream.plays.popleft()
+    if isinstance(body, bytes):
+        await ex.whole(status, content_type, body)
+        return
+    await ex.head(status, content_type)
+    await ex.chunk(*body)
+    await ex.finish()
+
+
+@fault
 async def hang(ex):
     """The request is read and never answered."""
     await ex.forever()

@@ -16,6 +16,7 @@ from tests.live import config_of, events_of
 
 BODY = {"model": "smart", "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]}
 NATIVE, CHAT = "anthropic-compatible", "openai-compatible"
+EVERY_FORMAT = [NATIVE, CHAT, "openai", "gemini"]
 
 
 def at(upstream, path, name="main", preset=NATIVE, **fields):
@@ -27,7 +28,7 @@ def post(live, body=None, headers=None, path="/v1/messages"):
         return client.post(live.url + path, json={**BODY, **(body or {})}, headers=headers or {})
 
 
-@pytest.mark.parametrize("preset", [NATIVE, CHAT])
+@pytest.mark.parametrize("preset", EVERY_FORMAT)
 class TestSdk:
     @pytest.fixture
     def client(self, live):
@@ -116,7 +117,7 @@ FAILING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("preset", [NATIVE, CHAT])
+@pytest.mark.parametrize("preset", EVERY_FORMAT)
 @pytest.mark.parametrize(("fault", "kind", "calls"), FAILING)
 def test_failover_is_unseen(live, upstream, fault, kind, calls, preset):
     """Whatever happens before content, the next target answers with exactly one clean stream."""
