@@ -1,0 +1,3 @@
+from tests.proxy.conftest import live, upstream
+
+__all__ = ["live", "upstream"]
