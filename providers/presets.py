@@ -28,7 +28,8 @@ class Quirks:
     `parallel_tool_calls`, `top_k`, `json_schema`, `images`, `pdf`: takes that parameter or
     block. `counts_tokens`: has its format's token counter. `short_ids`: takes only tool ids
     of nine letters and digits. `phase`: wants assistant messages
-    told apart as commentary and final answer. `efforts`: the reasoning efforts its models
+    told apart as commentary and final answer. `cache_key`: a Chat server that takes
+    `prompt_cache_key` and `safety_identifier`. `efforts`: the reasoning efforts its models
     take; empty when they do not reason.
     """
 
@@ -49,6 +50,7 @@ class Quirks:
     counts_tokens: bool = False
     short_ids: bool = False
     phase: bool = False
+    cache_key: bool = False
     efforts: tuple[str, ...] = ("low", "medium", "high")
 
 
@@ -103,7 +105,7 @@ _ROWS = (
     ),
     Preset(
         "openai-chat", "OpenAI (Chat Completions)", "openai_chat", "https://api.openai.com/v1", "bearer",
-        quirks=replace(_OPENAI, counts_tokens=False), suggested_model="gpt-4.1",
+        quirks=replace(_OPENAI, counts_tokens=False, cache_key=True), suggested_model="gpt-4.1",
     ),
     Preset(
         "gemini", "Google Gemini (AI Studio)", "gemini", "https://generativelanguage.googleapis.com",

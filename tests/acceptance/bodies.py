@@ -1,4 +1,4 @@
-"""Bodies shaped like those that Claude Code sends: the same blocks, fields and kinds of tools, with words of our own."""
+"""Bodies shaped like those that Claude Code sends: the same blocks, fields and kinds of tools, in other words."""
 
 import json
 

@@ -124,7 +124,7 @@ MEDIA_SUPPORTED = {
 @pytest.mark.parametrize("preset", MEDIA_SUPPORTED)
 @pytest.mark.parametrize(("block", "kind", "data"), [(IMAGE, "image", PNG), (PDF, "pdf", PDF_DATA)])
 def test_05_media_inside_a_tool_result(preset, block, kind, data):
-    """An image or a PDF in a result reaches a target that takes it, whole; any other refuses it by the client's word."""
+    """An image or a PDF in a result reaches a target that takes it; any other refuses it in the client's word."""
     turns = [user(text("a")), assistant(use("t1"), use("t2")), user(result("t1", [block]), result("t2", "2"))]
     taken, place = MEDIA_SUPPORTED[preset]
     if taken not in ("both", kind):

@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from providers.outbound.effort import clamp_effort, effective_effort, thinking_type
+from providers.outbound.identity import cache_key, safety_identifier
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.conversation import Conversation
 from providers.outbound.openai_chat.tools import chat_tools, tool_choice
 from providers.outbound.prompt import system_text
 from providers.outbound.stops import stop_sequences
+from providers.outbound.structured import is_strict, schema_in_words, wanted_schema
 from providers.outbound.toolset import toolset
 from providers.presets import Quirks
 from providers.targets import Target
@@ -27,7 +29,9 @@ def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
     names = NameMap.of(messages)
     offered = toolset(source.get("tools"))
     tools = chat_tools(offered.tools, names)
-    system = "\n\n".join(filter(None, [system_text(source.get("system")), offered.without()]))
+    schema = None if quirks.json_schema else wanted_schema(source)
+    in_words = schema_in_words(schema) if schema else ""
+    system = "\n\n".join(filter(None, [system_text(source.get("system")), offered.without(), in_words]))
     conversation = Conversation(quirks, names, target.origin)
     if system:
         conversation.system(system)
@@ -41,6 +45,9 @@ def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
     body |= _limits(messages, target)
     body |= _effort(source, quirks)
     body |= _format(source, quirks)
+    if quirks.cache_key:
+        named = {"prompt_cache_key": cache_key(messages), "safety_identifier": safety_identifier(messages)}
+        body |= {key: name for key, name in named.items() if name is not None}
     if messages.stream:
         body["stream"] = True
         if quirks.stream_usage:
@@ -76,11 +83,10 @@ def _effort(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
 
 
 def _format(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
-    config = source.get("output_config")
-    wanted = config.get("format") if isinstance(config, dict) else None
-    if not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
+    schema = wanted_schema(source)
+    if schema is None:
         return {}
     if not quirks.json_schema:
         return {"response_format": {"type": "json_object"}}
-    schema = {"name": "response", "schema": wanted.get("schema") or {}, "strict": True}
-    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    wanted = {"name": "response", "schema": schema, "strict": is_strict(schema)}
+    return {"response_format": {"type": "json_schema", "json_schema": wanted}}

@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Any
 
 from providers.outbound.effort import clamp_effort, effective_effort, shows_thinking, thinking_type
+from providers.outbound.identity import cache_key, safety_identifier
 from providers.outbound.names import NameMap
 from providers.outbound.openai_responses.conversation import Conversation
-from providers.outbound.openai_responses.identity import cache_key, safety_identifier
 from providers.outbound.openai_responses.tools import SEARCH, responses_tools, searches, tool_choice
 from providers.outbound.prompt import system_text
+from providers.outbound.structured import is_strict, schema_in_words, wanted_schema
 from providers.outbound.toolset import Toolset, toolset
 from providers.presets import Quirks
 from providers.targets import Target
@@ -62,13 +63,15 @@ def count_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
 def _prompt(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any], list[str]]:
     """Model, instructions, input and tools, and the notes of making them."""
     source, names = messages.parsed, NameMap.of(messages)
+    schema = None if target.preset.quirks.json_schema else wanted_schema(source)
     offered = toolset(source.get("tools"))
     conversation = Conversation(target, names)
     for message in source.get("messages") or ():
         if isinstance(message, dict):
             conversation.add(message)
     unavailable = offered.without(SEARCH)
-    instructions = "\n\n".join(filter(None, [system_text(source.get("system")), unavailable]))
+    in_words = schema_in_words(schema) if schema else ""
+    instructions = "\n\n".join(filter(None, [system_text(source.get("system")), unavailable, in_words]))
     body: dict[str, Any] = {"model": target.actual_model}
     # The Codex backend refuses a body without the key, and any system message.
     if instructions or target.preset.addressing == "codex":
@@ -104,33 +107,13 @@ def _reasoning(source: dict[str, Any], quirks: Quirks, notes: list[str]) -> dict
 
 
 def _format(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
-    config = source.get("output_config")
-    wanted = config.get("format") if isinstance(config, dict) else None
-    if not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
+    schema = wanted_schema(source)
+    if schema is None:
         return {}
     if not quirks.json_schema:
         return {"text": {"format": {"type": "json_object"}}}
-    schema = wanted.get("schema")
-    schema = schema if isinstance(schema, dict) else {"type": "object"}
-    strict = schema.get("type") == "object" and _is_closed(schema)
-    return {"text": {"format": {"type": "json_schema", "name": "response", "schema": schema, "strict": strict}}}
-
-
-def _is_closed(schema: Any) -> bool:
-    """True when every object in the schema lists all its properties as required and allows no others."""
-    if isinstance(schema, list):
-        return all(_is_closed(item) for item in schema)
-    if not isinstance(schema, dict):
-        return True
-    properties = schema.get("properties")
-    if schema.get("type") == "object" or isinstance(properties, dict):
-        required = schema.get("required")
-        named = set(properties) if isinstance(properties, dict) else set()
-        if schema.get("additionalProperties") is not False or not isinstance(required, list):
-            return False
-        if named != {key for key in required if isinstance(key, str)}:
-            return False
-    return all(_is_closed(value) for value in schema.values())
+    wanted = {"type": "json_schema", "name": "response", "schema": schema, "strict": is_strict(schema)}
+    return {"text": {"format": wanted}}
 
 
 def _limit(source: dict[str, Any], target: Target) -> dict[str, Any]:

@@ -267,12 +267,21 @@ def test_effort(body, expected):
 
 
 def test_a_wanted_schema_is_a_response_format():
-    """`output_config.format` becomes `response_format`."""
-    wanted = {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
-    assert sent(wanted)["response_format"] == {
-        "type": "json_schema", "json_schema": {"name": "response", "schema": SCHEMA, "strict": True},
-    }  # fmt: skip
+    """`output_config.format` becomes `response_format`, strict where OpenAI takes the schema as such."""
+    for schema, strict in ((SCHEMA, False), ({**SCHEMA, "required": ["a"], "additionalProperties": False}, True)):
+        wanted = {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
+        assert sent(wanted)["response_format"] == {
+            "type": "json_schema", "json_schema": {"name": "response", "schema": schema, "strict": strict},
+        }  # fmt: skip
     assert "response_format" not in sent({"output_config": {"format": "json"}})
+
+
+def test_a_server_without_schemas_is_told_in_words():
+    """It is asked for JSON, and the model reads the schema in the system prompt."""
+    wanted = {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}, "system": "s"}
+    body = sent(wanted, "deepseek")
+    assert body["response_format"] == {"type": "json_object"}
+    assert body["messages"][0]["content"].startswith("s\n\nAnswer with one JSON object")
 
 
 def test_a_stream_asks_for_its_usage():
