@@ -52,7 +52,7 @@ def test_every_shape_of_request_through_every_format(preset, shape):
     """Whatever the client is at, the body that goes out is deterministic and holds no word of Anthropic's own."""
     body = EVERY_SHAPE[shape]
     if (shape, preset) in {("pdf", p) for p in COMPATIBLE if not PRESETS[p].quirks.pdf} | {("image", "deepseek")}:
-        with pytest.raises(UpstreamFailure, match="capability_rejected: (document|image)_block"):
+        with pytest.raises(UpstreamFailure, match=r"capability_rejected: (document|image)_block"):
             call(preset, body)
         return
     made = sent(preset, body)

@@ -39,6 +39,8 @@ _BY_CODE = {
     "service_unavailable": FailureKind.OVERLOADED,
 }
 _FAULT_OF_REQUEST = re.compile(r"invalid_|unsupported_|image_|empty_image|failed_to_download_image|\w+_policy")
+_BLOB = re.compile(r"encrypted[ _]content|item 'rs_|'rs_[^']*' of type 'reasoning'|item with id 'rs_", re.IGNORECASE)
+"""What is said of reasoning that came back and is not taken: not decrypted, without what it led to, not stored."""
 _WAIT = re.compile(r"try again in (\d+(?:\.\d+)?) ?(ms|s\b|seconds?)", re.IGNORECASE)
 
 
@@ -70,6 +72,11 @@ def _failure(error: Any, status: int, headers: Mapping[str, str]) -> Failure:
         rewritten = too_long_message(f"{message} context_length_exceeded" if told else message)
         if rewritten is not None:
             return Failure(FailureKind.TOO_LONG, rewritten, status, wait, "invalid_request_error")
+    of_request = kind in (FailureKind.REJECTED, FailureKind.NO_SUCH_MODEL)
+    if of_request and ("invalid_encrypted_content" in codes or _BLOB.search(message[:2000])):
+        # The words Claude Code acts on: it sends the turn again without thinking blocks.
+        words = "capability_rejected: thinking_signature"
+        return Failure(FailureKind.INCAPABLE, words, status, wait, "invalid_request_error")
     # A rejection is told with the upstream's status: inside a 200 that is the one it would have had.
     own = 400 if kind is FailureKind.REJECTED and status < 400 else status
     return Failure(kind, plain_words(message) or NO_REASON, own, wait)
