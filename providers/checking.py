@@ -13,7 +13,7 @@ from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.model_facts import for_model
 from providers.models import Provider
 from providers.outbound.formats import OUTBOUND
-from providers.targets import SIGN_IN_HEADERS, Target, Timeouts, UpstreamRequest
+from providers.targets import Target, Timeouts, UpstreamRequest
 from providers.template import template_of, usual_model
 from providers.wire.messages import MessagesRequest
 from providers.wire.spans import dumps, scan_object
@@ -165,7 +165,7 @@ def _unknown(row: Provider) -> CheckResult:
 def _result(target: Target, latency_ms: int, failure: Failure | None, models: tuple[str, ...]) -> CheckResult:
     if failure is None:
         return CheckResult(target.provider, target.actual_model, True, "ok", 200, latency_ms, "", "", models)
-    told = failure.scrubbed(*_secrets(target))
+    told = failure.scrubbed(*target.secrets)
     return CheckResult(
         target.provider, target.actual_model, False, told.kind.value, told.status, latency_ms, told.message,
         hint_of(told, models), models,
@@ -180,7 +180,7 @@ async def _listed(target: Target, seconds: float) -> tuple[tuple[str, ...], Fail
     try:
         return tuple(outbound.listed(await _answer(outgoing, target, seconds))), None
     except UpstreamFailure as error:
-        return (), error.failure.scrubbed(*_secrets(target))
+        return (), error.failure.scrubbed(*target.secrets)
 
 
 async def _asked(target: Target, seconds: float) -> tuple[int, Failure | None]:
@@ -216,8 +216,3 @@ async def _answer(outgoing: UpstreamRequest, target: Target, seconds: float) -> 
     except TimeoutError as error:
         raise UpstreamFailure(Failure(FailureKind.TIMED_OUT, f"no answer within {seconds:g} s")) from error
     raise UpstreamFailure(OUTBOUND[target.preset.wire_format].failure(response.status, response.headers, body))
-
-
-def _secrets(target: Target) -> tuple[str, ...]:
-    headers = [value for name, value in target.extra_headers if name.lower() in SIGN_IN_HEADERS]
-    return target.secret.reveal(), *(value.removeprefix("Bearer ") for value in headers)

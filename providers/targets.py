@@ -80,6 +80,13 @@ class Target:
         """Whom a reasoning blob belongs to: what this model gave at this provider goes back to no other."""
         return f"{self.preset.wire_format}:{self.provider}/{self.actual_model}"
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be seen of this target: its key, and what signs in by a header of its own."""
+        by_hand = [value for name, value in self.extra_headers if name.lower() in SIGN_IN_HEADERS]
+        bare = [value.partition(" ")[2] for value in by_hand if " " in value]
+        return tuple(secret for secret in (self.secret.reveal(), *by_hand, *bare) if secret)
+
     def own_headers(self) -> dict[str, str]:
         """What every call to this target carries: the secret as the vendor wants it, and the extra headers."""
         headers: dict[str, str] = {}

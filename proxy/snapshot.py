@@ -169,7 +169,7 @@ def load() -> ConfigSnapshot:
             keys={key.digest: key for key in _keys()},
             timeouts=timeouts,
             capture=CaptureConfig(cast(Any, settings.capture_bodies), settings.capture_max_kb * 1024),
-            secrets=tuple(p.template.secret.reveal() for p in providers.values() if p.template.secret),
+            secrets=tuple(dict.fromkeys(secret for p in providers.values() for secret in p.template.secrets)),
         )
 
 

@@ -7,9 +7,9 @@ arguments are JSON text, cut off or not; `finish` is `end`, `length` or `filter`
 
 import json
 
+from providers.outbound.formats import OUTBOUND
 from providers.wire.fold import fold
 from providers.wire.sse import SseDecoder
-from proxy.call import OUTBOUND
 from tests.acceptance.transcript import upstream
 from tests.cast import frame, request
 

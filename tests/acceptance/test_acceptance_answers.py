@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from providers.errors import FailureKind, UpstreamFailure
-from proxy.call import OUTBOUND
+from providers.outbound.formats import OUTBOUND
 from tests.acceptance.answers import COUNTS, both, events, spoken, streamed, whole, written
 from tests.acceptance.bodies import WEB_SEARCH, assistant, result, text, tool, use, user
 from tests.acceptance.transcript import TRANSLATED, call, sent, upstream

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from providers.errors import UpstreamFailure
+from providers.outbound.formats import OUTBOUND
 from providers.presets import PRESETS
-from proxy.call import OUTBOUND
 from tests.acceptance.bodies import (
     BILLING,
     COUNT,

@@ -6,7 +6,7 @@ are `system` for what leads, `aside` for a system message amid the turns, `user`
 
 import json
 
-from proxy.call import OUTBOUND
+from providers.outbound.formats import OUTBOUND
 from tests.cast import request, target
 
 BASES = {"anthropic": "https://a", "openai-chat": "https://c", "openai": "https://r", "gemini": "https://g"}

@@ -8,6 +8,7 @@ import pytest
 
 from providers.presets import PRESETS
 from providers.targets import Secret, Target, UpstreamRequest
+from tests import cast
 
 KEY = "sk-very-secret-value"
 
@@ -57,3 +58,10 @@ def test_upstream_request_hides_its_headers():
     request = UpstreamRequest("POST", f"https://a/?key={KEY}", {"authorization": KEY}, KEY.encode())
     assert repr(request) == f"UpstreamRequest(POST, {len(KEY)} bytes)"
     assert KEY not in f"{request} {[request]}"
+
+
+def test_secrets_are_the_key_and_what_signs_in_by_header():
+    """Whatever opens the provider is known to the scrubber, with its scheme and without."""
+    headers = (("Authorization", "Bearer abcdefgh"), ("X-Title", "mine"))
+    assert cast.target(extra_headers=headers).secrets == (cast.KEY, "Bearer abcdefgh", "abcdefgh")
+    assert cast.target(secret=Secret("")).secrets == ()

@@ -103,3 +103,6 @@ def test_the_setting_turns_it_off(live, upstream, otherwise, last):
     assert json.loads(lines[-1][5:])["type"] == last
     assert live.record().outcome == "interrupted"
     assert live.record().usage.output > 0
+    if otherwise == "cut":
+        assert live.illegal == ["the stream ended without message_stop or an error event"]
+        live.illegal.clear()
