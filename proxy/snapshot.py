@@ -29,6 +29,7 @@ from proxy.config import (
     ProviderConfig,
     RouterConfig,
     RuleConfig,
+    StreamConfig,
 )
 from proxy.errors import ApiError
 from proxy.models import ClientKey, ConfigRevision, LogicalModel, ModelMapping, RouterSettings, RoutingRule
@@ -168,6 +169,7 @@ def load() -> ConfigSnapshot:
             rules=tuple(_rules()),
             keys={key.digest: key for key in _keys()},
             timeouts=timeouts,
+            streams=StreamConfig(settings.continue_streams, cast(Any, settings.mid_stream_failure)),
             capture=CaptureConfig(cast(Any, settings.capture_bodies), settings.capture_max_kb * 1024),
             secrets=tuple(dict.fromkeys(secret for p in providers.values() for secret in p.template.secrets)),
         )

@@ -70,6 +70,17 @@ class RouterSettings(models.Model):
         default=30, validators=[MinValueValidator(1)],
         help_text="How long <code>manage.py prunelogs</code> keeps the history.",
     )  # fmt: skip
+    continue_streams = models.BooleanField(
+        "continue broken streams", default=True,
+        help_text="A stream that breaks after text goes on at the next mapping, where the client does not notice. "
+        "That mapping reads the prompt again.",
+    )  # fmt: skip
+    mid_stream_failure = models.CharField(
+        max_length=20, choices=(("error_event", "with an error event"), ("cut", "without a word")),
+        default="error_event",
+        help_text="How a broken stream ends that cannot go on. After an error event Claude Code asks again without "
+        "streaming; after a stream that just ends it asks again as before.",
+    )  # fmt: skip
     scale_counts = models.BooleanField(
         default=False,
         help_text="Tell larger token counts when the target's context window is known and smaller than the one the "

@@ -15,6 +15,8 @@ think = "main"
 auto_map_regex = false
 total_timeout_s = 900
 scale_counts = true
+continue_streams = false
+mid_stream_failure = "cut"
 
 [[router.rules]]
 name = "large"

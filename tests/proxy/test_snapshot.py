@@ -5,7 +5,7 @@ from django.db import OperationalError
 
 from providers.models import Credential, Provider
 from proxy import snapshot
-from proxy.config import ConfigSnapshot
+from proxy.config import ConfigSnapshot, StreamConfig
 from proxy.errors import ApiError
 from proxy.models import ClientKey, ConfigRevision, LogicalModel, ModelMapping, RouterSettings, RoutingRule
 
@@ -26,7 +26,7 @@ def test_a_snapshot_is_the_whole_configuration(provider):
     model = LogicalModel.objects.create(name="Smart")
     ModelMapping.objects.create(logical_model=model, priority=2, provider=provider, actual_model="second")
     ModelMapping.objects.create(logical_model=model, priority=1, provider=provider, actual_model="first")
-    RouterSettings.objects.create(default=model, idle_timeout_s=33, scale_counts=True)
+    RouterSettings.objects.create(default=model, idle_timeout_s=33, scale_counts=True, mid_stream_failure="cut")
     RoutingRule.objects.create(name="r", model_regex="^x", logical_model=model)
     key = ClientKey(name="laptop")
     shown = key.issue()
@@ -39,6 +39,7 @@ def test_a_snapshot_is_the_whole_configuration(provider):
     assert targets[0].timeouts.idle == 33
     assert config.model("smart") is config.models["Smart"]
     assert (config.router.default, config.router.scale_counts) == ("Smart", True)
+    assert config.streams == StreamConfig(True, "cut")
     assert config.rules[0].name == "r"
     assert [k.name for k in config.keys.values()] == ["laptop"]
     assert shown not in repr(config)
