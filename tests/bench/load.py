@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Cell(NamedTuple):
-    """One kind of load. `script`: deltas, ms between them, ms to the first; None for an answer that is not streamed."""
+    """One kind of load. `script`: deltas, ms between them, ms to the first; None for an answer that is not streamed.
+
+    `model` is `bench`, or `bench-chat` for an upstream that speaks Chat Completions.
+    """
 
     name: str
     what: str
@@ -15,6 +18,7 @@ class Cell(NamedTuple):
     body_bytes: int
     script: tuple = None
     per_delta: bool = False
+    model: str = "bench"
 
     @property
     def units(self):
@@ -23,10 +27,12 @@ class Cell(NamedTuple):
 
     @property
     def body(self):
-        text = ("a word and another é " * (self.body_bytes // 22 + 1))[: self.body_bytes]
-        fields = {"model": "bench", "max_tokens": 9, "messages": [{"role": "user", "content": text}]}
+        # What the upstream is to do stands in the text, which every translation carries over.
+        script = "bench:{},{},{} ".format(*self.script) if self.script else ""
+        text = (script + "a word and another é " * (self.body_bytes // 22 + 1))[: self.body_bytes]
+        fields = {"model": self.model, "max_tokens": 9, "messages": [{"role": "user", "content": text}]}
         if self.script:
-            fields |= {"stream": True, "bench": self.script}
+            fields["stream"] = True
         return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -25,6 +25,7 @@ CELLS = (
     Cell("big", "200 kB, 8 connections, per request", 8, 25, 200_000),
     Cell("stream", "16 streams of 100 deltas, per delta", 16, 2, 2_000, (100, 5, 0), per_delta=True),
     Cell("cc", "200 kB, 50 ms to the first of 100 deltas, per request", 8, 3, 200_000, (100, 5, 50)),
+    Cell("chat", "the same, translated to Chat and back", 8, 3, 200_000, (100, 5, 50), model="bench-chat"),
 )
 HELD_S = 20
 CONFIG = """
@@ -33,6 +34,19 @@ name = "bench"
 provider_type = "anthropic"
 base_url = "http://127.0.0.1:{port}"
 api_key = "none"
+
+[[providers]]
+name = "bench-chat"
+provider_type = "openai-compatible"
+base_url = "http://127.0.0.1:{port}/v1"
+api_key = "none"
+
+[[models]]
+name = "bench-chat"
+[[models.mappings]]
+provider = "bench-chat"
+actual_model = "bench-upstream"
+priority = 1
 
 [[models]]
 name = "bench"

@@ -1,13 +1,14 @@
 """A fast upstream for the benchmark, in a process of its own: `upstream.py` prints its port and serves until killed.
 
-A request says how it is to be answered, in a field that the proxy passes on: `"bench":[deltas,every_ms,first_ms]`.
+A request says in its text how it is to be answered: `bench:DELTAS,EVERY_MS,FIRST_MS`. The path decides the dialect:
+Messages, or Chat Completions.
 """
 
 import asyncio
 import json
 import re
 
-SCRIPT = re.compile(rb'"bench":\[(\d+),(\d+),(\d+)\]')
+SCRIPT = re.compile(rb"bench:(\d+),(\d+),(\d+) ")
 USAGE = {"input_tokens": 9, "output_tokens": 9}
 MESSAGE = {
     "id": "msg_1", "type": "message", "role": "assistant", "model": "bench", "content": [], "stop_reason": None,
@@ -37,6 +38,21 @@ END = (
     + chunk(type="message_stop")
     + b"0\r\n\r\n"
 )
+MESSAGES = (START, DELTA, END)
+
+
+def chat(delta, finish=None, **members):
+    choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
+    event = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "bench", "choices": choices}
+    frame = b"data: %s\n\n" % dumps({**event, **members})
+    return b"%x\r\n%s\r\n" % (len(frame), frame)
+
+
+CHAT = (
+    chat({"role": "assistant", "content": ""}),
+    chat({"content": "some words, nothing more"}),
+    chat({}, "stop", usage={"prompt_tokens": 9, "completion_tokens": 9}) + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n",
+)
 
 
 class Upstream(asyncio.Protocol):
@@ -63,17 +79,20 @@ class Upstream(asyncio.Protocol):
             self.transport.write(WHOLE)
             return
         deltas, every_ms, first_ms = (int(number) for number in script.groups())
-        loop = asyncio.get_running_loop()
-        loop.call_later(first_ms / 1000, self.stream, HEAD + START, deltas, every_ms / 1000)
+        dialect = CHAT if b"/chat/completions " in request[:200] else MESSAGES
+        asyncio.get_running_loop().call_later(
+            first_ms / 1000, self.stream, dialect, HEAD + dialect[0], deltas, every_ms / 1000
+        )
 
-    def stream(self, prefix, left, every_s):
+    def stream(self, dialect, prefix, left, every_s):
         if self.transport.is_closing():
             return
+        _, delta, end = dialect
         if not left:
-            self.transport.write(prefix + END)
+            self.transport.write(prefix + end)
             return
-        self.transport.write(prefix + DELTA)
-        asyncio.get_running_loop().call_later(every_s, self.stream, b"", left - 1, every_s)
+        self.transport.write(prefix + delta)
+        asyncio.get_running_loop().call_later(every_s, self.stream, dialect, b"", left - 1, every_s)
 
 
 async def main():
