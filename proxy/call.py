@@ -76,6 +76,11 @@ class Call:
         self.repaired(target, notes)
         return request
 
+    def is_native(self, target: Target) -> bool:
+        """True when a client that does not speak Messages speaks what this target speaks."""
+        source = self.request.source
+        return source is not None and source.wire_format == target.preset.wire_format
+
     def repaired(self, target: Target, notes: Sequence[str]) -> None:
         """Note what of the request was left out or rewritten for a target."""
         if notes:

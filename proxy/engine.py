@@ -20,6 +20,7 @@ from providers import client
 from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.outbound.base import Translator
 from providers.outbound.formats import OUTBOUND
+from providers.outbound.streamed import streamed_reply
 from providers.targets import Target, Timeouts
 from providers.wire.fold import fold
 from providers.wire.messages import MessagesReply, MessagesRequest, Usage
@@ -173,7 +174,10 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
             body = await (await _checked(call, entry, target, response)).read(MAX_REPLY)
     except TimeoutError as error:
         raise UpstreamFailure(Failure(FailureKind.TIMED_OUT, f"no answer within {limit:g} s")) from error
-    reply = outbound.reply(body, call.request, target)
+    if "event-stream" in response.headers.get("content-type", "") and not call.is_native(target):
+        reply = streamed_reply(body, outbound.translator(call.request, target))
+    else:
+        reply = outbound.reply(body, call.request, target)
     if not reply.has_content and reply.stop_reason == "end_turn" and not current.last:
         raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer holds no content", 200))
     for signature in signatures_in(reply.body):

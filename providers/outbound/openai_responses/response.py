@@ -6,9 +6,10 @@ from providers.errors import UpstreamFailure
 from providers.outbound.answers import answer_object, garbled
 from providers.outbound.openai_responses.errors import error_failure
 from providers.outbound.openai_responses.stream import ResponsesTranslator
+from providers.outbound.streamed import streamed_reply
 from providers.targets import Target
 from providers.wire.fold import fold
-from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest
+from providers.wire.messages import MessagesReply, MessagesRequest
 from providers.wire.sse import EventTooLarge, ServerSentEvent, SseDecoder
 
 _BOM = b"\xef\xbb\xbf"
@@ -20,7 +21,7 @@ def read_reply(body: bytes, messages: MessagesRequest, target: Target) -> Messag
     translator = ResponsesTranslator(messages, target)
     text = plain_text(body)
     if is_stream(text):
-        return fold(_streamed(text, translator))
+        return streamed_reply(text, translator)
     answer = answer_object(text)
     if answer.get("error"):
         raise UpstreamFailure(error_failure(answer["error"], 200))
@@ -46,8 +47,3 @@ def events_in(text: bytes) -> list[ServerSentEvent]:
         return [*decoder.feed(text), *decoder.finish()]
     except EventTooLarge as error:
         raise garbled(str(error)) from error
-
-
-def _streamed(text: bytes, translator: ResponsesTranslator) -> list[MessagesEvent]:
-    events = [event for frame in events_in(text) for event in translator.feed(frame)]
-    return [*events, *translator.finish()]
