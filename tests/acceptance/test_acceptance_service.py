@@ -95,7 +95,7 @@ def test_16_death_before_content(live, upstream, preset, fault):
 
 
 @every_format
-@pytest.mark.parametrize("fault", ["cutrst", "cutclose", "sse_error_mid/30", "badevent"])
+@pytest.mark.parametrize("fault", ["cutrst", "cutclose", "sse_error_mid/30"])
 def test_16_death_after_content(live, upstream, preset, fault):
     """After content an error event ends the stream; no end is made up."""
     live.configure(config_of({"smart": [at(upstream, fault, preset)]}))
