@@ -89,6 +89,7 @@ async def run_count(call: Call, estimate: Callable[[], int]) -> int:
 
 async def _guarded(call: Call, runner: Runner, may_go_on: Callable[[], bool] = lambda: False) -> ApiError | None:
     """Run the loop inside the request's deadline; the error to tell, if any. The record is always handed over."""
+    LOGBOOK.begin(call.record)
     try:
         async with asyncio.timeout(call.config.timeouts.total):
             await _loop(call, runner, may_go_on)

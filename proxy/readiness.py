@@ -15,7 +15,7 @@ def reasons() -> list[str]:
     if not LOGBOOK.alive:
         found.append("the log writer has stopped")
     if LOGBOOK.trouble:
-        found.append(f"the request log cannot be written: {LOGBOOK.waiting} rows wait")
+        found.append(f"the request log cannot be written: {LOGBOOK.counts()}")
     return found
 
 

@@ -114,8 +114,8 @@ def running(application):
     thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
     live = Live(f"http://127.0.0.1:{port}", port, illegal=illegal)
-    original = logbook.LOGBOOK.put_nowait
-    logbook.LOGBOOK.put_nowait = live.records.append
+    original = logbook.LOGBOOK.put_nowait, logbook.LOGBOOK.begin
+    logbook.LOGBOOK.put_nowait, logbook.LOGBOOK.begin = live.records.append, lambda record: None
     try:
         end = time.monotonic() + 10
         while not server.started and time.monotonic() < end:
@@ -125,7 +125,7 @@ def running(application):
         server.should_exit = True
         thread.join(10)
         listener.close()
-        logbook.LOGBOOK.put_nowait = original
+        logbook.LOGBOOK.put_nowait, logbook.LOGBOOK.begin = original
         snapshot._current = None
         health.BOARD._until.clear()
         health.BOARD._streak.clear()

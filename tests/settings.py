@@ -1,6 +1,7 @@
 """The settings of the test run: never the developer's own `.env`; the database may come from DATABASE_URL."""
 
 import os
+import tempfile
 
 os.environ["CCM_ENV_FILE"] = os.devnull
 os.environ["SECRET_KEY"] = "only-for-tests"
@@ -12,6 +13,8 @@ os.environ.pop("ALLOWED_HOSTS", None)
 from ccmsite.settings import *  # noqa: F403
 from ccmsite.settings import DATABASES
 
+_run_dir = tempfile.TemporaryDirectory(prefix="ccm-tests-")  # gone when the process ends
+CCM_RUN_DIR = _run_dir.name
 # The usual one takes a second for each user on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

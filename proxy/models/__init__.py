@@ -1,7 +1,7 @@
 """The proxy's tables: one noun a module."""
 
 from proxy.models.client_key import ClientKey
-from proxy.models.history import AttemptLog, RequestLog
+from proxy.models.history import AttemptLog, Instance, RequestLog
 from proxy.models.logical_model import LogicalModel, ModelMapping
 from proxy.models.revision import ConfigRevision
 from proxy.models.routing import RouterSettings, RoutingRule
@@ -10,6 +10,7 @@ __all__ = [
     "AttemptLog",
     "ClientKey",
     "ConfigRevision",
+    "Instance",
     "LogicalModel",
     "ModelMapping",
     "RequestLog",

@@ -4,7 +4,31 @@ from __future__ import annotations
 
 from django.db import models
 
-STATUS_CHOICES = (("ok", "ok"), ("error", "error"), ("client_gone", "client gone"), ("interrupted", "interrupted"))
+from proxy.record import LOST, OPEN
+
+STATUS_CHOICES = (
+    ("ok", "ok"),
+    ("error", "error"),
+    ("client_gone", "client gone"),
+    ("interrupted", "interrupted"),
+    (OPEN, "still running"),
+    (LOST, "lost: its process died"),
+)
+
+
+class Instance(models.Model):
+    """A process that writes the log. Its rows of running requests are lost when it is not seen any more."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    seen = models.DateTimeField(db_index=True)
+    rows_dropped = models.PositiveBigIntegerField(default=0)
+    bodies_dropped = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "instance"
+
+    def __str__(self) -> str:
+        return str(self.id)
 
 
 class RequestLog(models.Model):
@@ -37,6 +61,8 @@ class RequestLog(models.Model):
     stop_reason = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=1000, blank=True)
     body = models.BinaryField("request body (zlib)", null=True, blank=True, editable=False)
+    # No link and no default: the column is added at once to a long history, and older code may leave it out.
+    instance = models.UUIDField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("-id",)

@@ -25,6 +25,7 @@ def records(monkeypatch):
     found = []
     monkeypatch.setattr(snapshot, "_current", config_of({"demo": [cast.target(preset="echo", base_url=ECHO_URL)]}))
     monkeypatch.setattr(logbook.LOGBOOK, "put_nowait", found.append)
+    monkeypatch.setattr(logbook.LOGBOOK, "begin", lambda record: None)
     return found
 
 

@@ -16,6 +16,7 @@ def configured(settings, monkeypatch):
     settings.CCM_REQUIRE_CLIENT_KEY = "auto"
     monkeypatch.setattr(snapshot, "_current", ConfigSnapshot())
     monkeypatch.setattr(logbook.LOGBOOK, "put_nowait", lambda record: None)
+    monkeypatch.setattr(logbook.LOGBOOK, "begin", lambda record: None)
 
 
 async def answer_to(pieces, *headers, client="192.0.2.7", host=b"localhost", path="/v1/messages"):

@@ -2,7 +2,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from providers.wire.messages import Usage
-from proxy import logbook
+from proxy import log_rows, logbook
 from proxy.models import AttemptLog, RequestLog
 from proxy.record import AttemptRecord, RequestRecord
 
@@ -28,38 +28,23 @@ def test_a_closed_logbook_has_written_everything():
     assert AttemptLog.objects.count() == 2400
 
 
-def test_texts_no_database_takes_are_made_harmless():
-    """NUL, half surrogates and overlong texts do not keep a row from being written."""
-    assert logbook.write([record(requested_model="a\0b\ud83d", error="x" * 5000, why="\0")]) == 0
-    row = RequestLog.objects.get()
-    assert row.requested_model == "a␀b\ufffd"
-    assert len(row.error) == 1000
-
-
-def test_one_bad_row_does_not_fail_its_batch():
-    """A row the database refuses is left out; its neighbours are written."""
-    batch = [record(1), record(2, duration_ms=-(10**30)), record(3)]
-    assert logbook.write(batch) == 1
-    assert set(RequestLog.objects.values_list("request_id", flat=True)) == {"req_1", "req_3"}
-
-
 def test_rows_wait_while_the_database_is_away(monkeypatch):
     """A database that fails keeps the rows waiting; they are written when it is back."""
-    book, real = logbook.Logbook(), logbook.write
+    book, real = logbook.Logbook(), log_rows.write
     failing = [True]
 
-    def write(batch):
+    def write(batch, *args, **options):
         if failing[0]:
             raise OperationalError("database is locked")
-        return real(batch)
+        return real(batch, *args, **options)
 
-    monkeypatch.setattr(logbook, "write", write)
+    monkeypatch.setattr(log_rows, "write", write)
     book._waiting.append(record())
-    assert book._write_waiting() is False
+    assert book._round() is False
     assert book.waiting == 1
     assert "locked" in book.trouble
     failing[0] = False
-    assert book._write_waiting() is True
+    assert book._round() is True
     assert (book.waiting, book.trouble) == (0, "")
     assert RequestLog.objects.count() == 1
     connection.close()

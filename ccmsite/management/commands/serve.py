@@ -85,6 +85,7 @@ class Command(BaseCommand):
         from proxy.auth import gate
 
         snapshot.start()
+        logbook.LOGBOOK.start()
         settle_memory()
         run(
             lambda: application, listener, max_body_bytes=settings.CCM_MAX_BODY_BYTES, gate=gate, drain_s=drain,
