@@ -10,15 +10,17 @@ from typing import Any, cast
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 
 from providers.models import Provider
 from providers.unfolded import PageAdmin, TabularInline, display
-from proxy.models import AttemptLog, LogicalModel, RequestLog
+from proxy.logbook import LOGBOOK
+from proxy.models import AttemptLog, Instance, LogicalModel, RequestLog
+from proxy.record import LOST, OPEN
 from proxy.routing import RouteReason
 
 MAX_PAGE = 10**9
@@ -30,7 +32,9 @@ _SPANS = {
     "24h": ("last 24 hours", timedelta(days=1)),
     "7d": ("last 7 days", timedelta(days=7)),
 }
-_COLOURS = {"ok": "success", "error": "danger", "interrupted": "warning", "client_gone": "info"}
+_COLOURS = {
+    "ok": "success", "error": "danger", "interrupted": "warning", "client_gone": "info", OPEN: "info", LOST: "danger",
+}  # fmt: skip
 
 
 class InfinitePaginator(Paginator):  # type: ignore[type-arg]
@@ -194,6 +198,10 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         ("Body", {"classes": ("collapse",), "fields": ("shown_body",)}),
     )  # fmt: skip
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, str] | None = None) -> HttpResponse:
+        """The list; above it, what the log could not write or had to drop."""
+        return super().changelist_view(request, {**(extra_context or {}), "log_trouble": _trouble()})
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[RequestLog]:
         """Rows without their bodies: a list needs none."""
         found: QuerySet[RequestLog] = super().get_queryset(request)
@@ -232,9 +240,9 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         return row.attempts
 
     @display(description="Outcome", ordering="outcome", label=_COLOURS)
-    def shown_outcome(self, row: RequestLog) -> str:
-        """The outcome as a badge."""
-        return row.outcome
+    def shown_outcome(self, row: RequestLog) -> tuple[str, str]:
+        """The outcome as a badge, in words."""
+        return row.outcome, row.get_outcome_display()
 
     @display(description="Served by")
     def served_by(self, row: RequestLog) -> str:
@@ -262,3 +270,15 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         except zlib.error:
             return "captured, but damaged"
         return format_html('<pre class="whitespace-pre-wrap break-all">{}</pre>', text)
+
+
+def _trouble() -> str:
+    """What is missing from the history, in words: of this process as it is now, of the others as they last told."""
+    if LOGBOOK.trouble:
+        return f"The request log cannot be written at the moment: {LOGBOOK.counts()}. Traffic goes on."
+    if LOGBOOK.spilled:
+        return f"The request log is being brought up to date: {LOGBOOK.counts()}."
+    told = Instance.objects.aggregate(rows=Sum("rows_dropped", default=0), bodies=Sum("bodies_dropped", default=0))
+    if not any(told.values()):
+        return ""
+    return f"In the last day the log had no room for {told['rows']} rows and for the bodies of {told['bodies']} more."

@@ -1,5 +1,6 @@
 """The list of a long history: it is never counted, and its pages go on to the end."""
 
+import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -7,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from proxy import logbook, presence
 from proxy.models import RequestLog
 
 pytestmark = pytest.mark.django_db
@@ -87,3 +89,27 @@ def test_no_number_of_results_is_made_up(admin_client):
     _, text = listed(admin_client, "?outcome__exact=ok")
     assert "51 result" not in text
     assert "Page 1" in text
+
+
+def test_open_and_lost_are_told_in_words_and_can_be_filtered(admin_client):
+    """A request that runs and one that died are no success, and each has a filter of its own."""
+    make(2)
+    RequestLog.objects.filter(request_id="req_0").update(outcome="open")
+    RequestLog.objects.filter(request_id="req_1").update(outcome="lost")
+    assert "still running" in listed(admin_client)[1]
+    found, text = listed(admin_client, "?outcome__exact=lost")
+    assert found == ["req_1"] and "lost: its process died" in text
+    assert listed(admin_client, "?outcome__exact=open")[0] == ["req_0"]
+    assert listed(admin_client, "?outcome__exact=ok")[0] == []
+
+
+def test_gaps_are_told_above_the_list(admin_client, monkeypatch):
+    """What waits while the database takes no rows, and what any process had to drop; nothing when all is there."""
+    assert "has gaps" not in listed(admin_client)[1]
+    presence.beat(uuid.uuid4(), 3, 0)
+    presence.beat(uuid.uuid4(), 4, 5)
+    assert "no room for 7 rows and for the bodies of 5 more" in listed(admin_client)[1]
+    monkeypatch.setattr(logbook.LOGBOOK, "trouble", "OperationalError: sk-canary")
+    monkeypatch.setattr(logbook.LOGBOOK, "_waiting", [1, 2])
+    text = listed(admin_client)[1]
+    assert "cannot be written at the moment: 2 rows wait" in text and "sk-canary" not in text
