@@ -14,7 +14,7 @@ from ccmsite.settings import *  # noqa: F403
 from ccmsite.settings import DATABASES
 
 _run_dir = tempfile.TemporaryDirectory(prefix="ccm-tests-")  # gone when the process ends
-CCM_RUN_DIR = _run_dir.name
+CCM_RUN_DIR = os.environ.get("CCM_RUN_DIR") or _run_dir.name
 # The usual one takes a second for each user on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
