@@ -37,6 +37,7 @@ def records(monkeypatch):
     found = []
     monkeypatch.setattr(engine.random, "random", lambda: 0.0)
     monkeypatch.setattr(logbook.LOGBOOK, "put_nowait", found.append)
+    monkeypatch.setattr(logbook.LOGBOOK, "begin", lambda record: None)
     monkeypatch.setattr(engine, "BOARD", health.CoolingBoard())
     return found
 

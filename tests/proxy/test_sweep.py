@@ -28,6 +28,7 @@ def undisturbed(monkeypatch):
     """No pauses, no log, nothing remembered from one run to the next."""
     monkeypatch.setattr(engine.random, "random", lambda: 0.0)
     monkeypatch.setattr(logbook.LOGBOOK, "put_nowait", lambda record: None)
+    monkeypatch.setattr(logbook.LOGBOOK, "begin", lambda record: None)
     monkeypatch.setattr(engine, "BOARD", health.CoolingBoard())
 
 
