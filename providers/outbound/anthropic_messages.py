@@ -240,7 +240,7 @@ def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Fail
     except MalformedJson:
         parsed = None
     error = (parsed.get("error") or parsed) if isinstance(parsed, dict) else {"message": plain_words(text)}
-    return failure_from_error(error, status, retry_after_seconds(headers))
+    return failure_from_error(error, status, retry_after_seconds(headers, status))
 
 
 ANTHROPIC_MESSAGES = AnthropicMessages()

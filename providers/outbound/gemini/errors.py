@@ -50,7 +50,7 @@ def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Fail
     if isinstance(parsed, list) and parsed:
         parsed = parsed[0]
     error = (parsed.get("error") or parsed) if isinstance(parsed, dict) else body.decode("utf-8", "replace")
-    return error_failure(error, status, retry_after_seconds(headers))
+    return error_failure(error, status, retry_after_seconds(headers, status))
 
 
 def error_failure(error: Any, status: int, retry_after_s: float | None = None) -> Failure:

@@ -66,7 +66,7 @@ def _failure(error: Any, status: int, headers: Mapping[str, str]) -> Failure:
     message = _message(fields)
     codes = [str(fields.get(key) or "").lower() for key in ("code", "type")]
     kind = _kind(status, codes, message)
-    wait = _wait(fields, headers, message)
+    wait = _wait(fields, headers, message, status)
     if kind in (FailureKind.REJECTED, FailureKind.TOO_LONG, FailureKind.OVERLOADED, FailureKind.GARBLED):
         told = kind is FailureKind.TOO_LONG or _TOO_LONG_CODES & set(codes)
         rewritten = too_long_message(f"{message} context_length_exceeded" if told else message)
@@ -108,14 +108,14 @@ def _kind(status: int, codes: list[str], message: str) -> FailureKind:
     return FailureKind.REJECTED if any(map(_FAULT_OF_REQUEST.match, codes)) else FailureKind.GARBLED
 
 
-def _wait(fields: Mapping[str, Any], headers: Mapping[str, str], message: str) -> float | None:
+def _wait(fields: Mapping[str, Any], headers: Mapping[str, str], message: str, status: int) -> float | None:
     """Seconds to wait: what the error says itself, else the headers, else the words; clamped to 1 s … 1 h."""
     seconds = _number(fields.get("resets_in_seconds"))
     until = _number(fields.get("resets_at"))
     if seconds is None and until is not None:
         seconds = _since_answer(until, headers.get("date"))
     if seconds is None:
-        seconds = retry_after_seconds(headers)
+        seconds = retry_after_seconds(headers, status)
     found = _WAIT.search(message[:2000])
     if seconds is None and found:
         seconds = float(found[1]) / (1000 if found[2].lower() == "ms" else 1)

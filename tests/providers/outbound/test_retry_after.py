@@ -1,5 +1,7 @@
 """How long an upstream asks us to wait."""
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,9 @@ from providers.outbound.retry_after import retry_after_seconds
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 LATER = "Wed, 21 Oct 2026 07:28:30 GMT"
+
+UNIFIED = {"anthropic-ratelimit-unified-reset": "1792567700"}
+"""Twenty seconds after DATE, as a Unix time."""
 
 
 @pytest.mark.parametrize(
@@ -47,6 +52,24 @@ LATER = "Wed, 21 Oct 2026 07:28:30 GMT"
             6.0,
         ),
         ({"retry-after": "soon", "x-ratelimit-reset-tokens": "5s"}, 5.0),
+        ({"anthropic-ratelimit-tokens-reset": "2026-10-21T07:28:40Z", "date": DATE}, 40.0),
+        ({"anthropic-ratelimit-tokens-reset": "2026-10-21T07:28:40Z"}, None),
+        ({"anthropic-ratelimit-tokens-reset": "2026-10-21T07:27:00Z", "date": DATE}, 1.0),
+        ({"anthropic-ratelimit-tokens-reset": "2026-10-22T07:28:00Z", "date": DATE}, 3600.0),
+        ({"anthropic-ratelimit-tokens-reset": "2026-10-21T09:28:40+02:00", "date": DATE}, 40.0),
+        (
+            {
+                "date": DATE,
+                "anthropic-ratelimit-requests-remaining": "49",
+                "anthropic-ratelimit-requests-reset": "2026-10-21T07:48:00Z",
+                "anthropic-ratelimit-input-tokens-remaining": "0",
+                "anthropic-ratelimit-input-tokens-reset": "2026-10-21T07:28:09Z",
+            },
+            9.0,
+        ),
+        ({"date": DATE, **UNIFIED, "anthropic-ratelimit-unified-status": "rejected"}, 20.0),
+        ({"date": DATE, **UNIFIED, "anthropic-ratelimit-unified-status": "allowed"}, None),
+        ({"date": DATE, **UNIFIED, "retry-after": "3", "anthropic-ratelimit-unified-status": "rejected"}, 3.0),
     ],
 )
 def test_the_wait_that_is_asked_for(headers, expected):
@@ -54,14 +77,26 @@ def test_the_wait_that_is_asked_for(headers, expected):
     assert retry_after_seconds(headers) == expected
 
 
-names = st.sampled_from(["retry-after", "retry-after-ms", "date", "x-ratelimit-reset-tokens"])
+@pytest.mark.parametrize(("status", "expected"), [(429, 60.0), (500, None), (529, None)])
+def test_resets_count_for_a_used_up_limit_only(status, expected):
+    """Reset headers come with every answer: an overload does not last until a limit is full again."""
+    assert retry_after_seconds({"x-ratelimit-reset-requests": "1m"}, status) == expected
+    assert retry_after_seconds({"retry-after": "7", "x-ratelimit-reset-requests": "1m"}, status) == 7
+
+
+names = st.sampled_from(
+    [
+        "retry-after", "retry-after-ms", "date", "x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset",
+        "anthropic-ratelimit-unified-reset",
+    ]
+)  # fmt: skip
 dates = st.from_regex(
     r"[A-Z][a-z]{2}, \d{1,12} (Jan|Oct) \d{1,12} \d{1,3}:\d{1,3}:\d{1,3} (GMT|[+-]\d{1,20})", fullmatch=True
 )
 
 
-@given(st.dictionaries(names, st.text() | dates))
+@given(st.dictionaries(names, st.text() | dates | st.floats().map(str) | st.datetimes().map(datetime.isoformat)))
 def test_no_header_breaks_the_wait(headers):
     """Whatever the headers say, the wait is nothing or between a second and an hour."""
-    wait = retry_after_seconds(headers)
+    wait = retry_after_seconds({**headers, "anthropic-ratelimit-unified-status": "rejected"})
     assert wait is None or 1 <= wait <= 3600
