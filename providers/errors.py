@@ -36,10 +36,11 @@ class Rule:
     """What one kind of failure means.
 
     `again`: extra calls to the same target; `pause_s`: the longest jittered pause before
-    them. `cools`: what is benched, for `cool_s` seconds when the upstream names no time
-    (`backs_off` doubles it on each repetition). `status` and `type`: what the client sees
-    when every target failed; `status` 0 means the upstream's own. `rank`: of several
-    failures, the one with the highest rank is told to the client.
+    them. `cools`: what is benched, for `cool_s` seconds when the upstream names no time;
+    each failure in a row doubles it, to ten minutes with `backs_off`, else to one.
+    `status` and `type`: what the client sees when every target failed; `status` 0 means
+    the upstream's own. `rank`: of several failures, the one with the highest rank is told
+    to the client. `client_may_retry`: False where the same request cannot fare better.
     """
 
     again: int
@@ -64,7 +65,7 @@ RULES: dict[FailureKind, Rule] = {
     K.REFUSED_KEY: Rule(0, 0.0, True, "credential", 300, False, 502, "api_error", 3, client_may_retry=False),
     K.NO_SUCH_MODEL: Rule(0, 0.0, True, "no", 0, False, 404, "not_found_error", 7),
     K.TOO_LONG: Rule(0, 0.0, True, "no", 0, False, 400, "invalid_request_error", 9),
-    K.REJECTED: Rule(0, 0.0, False, "no", 0, False, 0, "invalid_request_error", 10),
+    K.REJECTED: Rule(0, 0.0, False, "no", 0, False, 0, "invalid_request_error", 10, client_may_retry=False),
     K.INCAPABLE: Rule(0, 0.0, True, "no", 0, False, 400, "invalid_request_error", 8),
     K.GARBLED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 2),
     K.INTERRUPTED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 0),

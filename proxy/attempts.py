@@ -7,6 +7,7 @@ attempt = plan.send(failure)      # until it stops; StopIteration.value is the V
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
@@ -32,25 +33,35 @@ class Verdict:
     target: Target
 
 
-def plan(targets: Sequence[Target], jitter: Callable[[], float]) -> Generator[Attempt, Failure, Verdict]:
+def plan(
+    targets: Sequence[Target], jitter: Callable[[], float], may_repeat: Callable[[], bool] = lambda: True,
+    begin: Callable[[Target], bool] = lambda _: True,
+) -> Generator[Attempt, Failure, Verdict]:  # fmt: skip
     """Targets in the order given; `jitter` returns 0..1 and shortens the pauses.
 
-    A request is worth at most one attempt more than it has targets.
+    `may_repeat` is asked before the same target is called again. `begin` is told whose turn it is; where it
+    answers False, the target is put behind the others, once. A request is worth at most one attempt more than
+    it has targets.
     """
-    budget = len(targets) + 1
+    most = len(targets) + 1
     failed: list[tuple[Target, Failure]] = []
     window_needed: int | None = None
-    for index, target in enumerate(targets):
+    rest, postponed = deque(targets), set[int]()
+    while rest:
+        target = rest.popleft()
         if window_needed is not None and (target.context_window or 0) <= window_needed:
             continue
-        rest = targets[index + 1 :]
+        if not begin(target) and rest and id(target) not in postponed:
+            postponed.add(id(target))
+            rest.append(target)
+            continue
         pause, again = 0.0, 0
         while True:
             number = len(failed) + 1
             failure = yield Attempt(target, number, pause, last=not rest)
             failed.append((target, failure))
             rule = failure.rule
-            if again >= rule.again or budget - number <= len(rest):
+            if again >= rule.again or most - number <= len(rest) or not may_repeat():
                 break
             again += 1
             pause = rule.pause_s * jitter()

@@ -28,10 +28,11 @@ from providers.wire.spans import MalformedJson
 from providers.wire.sse import EventTooLarge, SseDecoder
 from proxy import attempts
 from proxy.attempts import Attempt
+from proxy.budget import BUDGET
 from proxy.call import Call
 from proxy.continuation import MAX_CONTINUATIONS, Seam, Transcript, continued
 from proxy.errors import ApiError
-from proxy.health import BOARD
+from proxy.health import BOARD, CoolingBoard
 from proxy.logbook import LOGBOOK
 from proxy.origins import ORIGINS
 from proxy.part import Part
@@ -114,25 +115,30 @@ async def _guarded(call: Call, runner: Runner, may_go_on: Callable[[], bool] = l
 
 
 async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> None:
-    plan = attempts.plan(call.targets, random.random)
+    # A count neither benches nor forgives: its board is its own.
+    board = BOARD if call.record.operation != "count_tokens" else CoolingBoard()
+    BUDGET.requested()
+    plan = attempts.plan(call.targets, random.random, BUDGET.may_repeat, board.begin)
     current = next(plan)
     while True:
         if current.pause_s:
             await asyncio.sleep(current.pause_s)
-        entry = call.begin(current)
+        entry, begun = call.begin(current), board.now()
         try:
             await runner(current, entry)
         except UpstreamFailure as error:
             failure = error.failure.scrubbed(*call.config.secrets)
         except asyncio.CancelledError:
+            board.released(current.target, begun)
             entry.outcome, entry.duration_ms = FailureKind.CLIENT_GONE.value, call.elapsed_ms() - entry.started_ms
             raise
         else:
-            BOARD.succeeded(current.target)
+            # What was answered here without a call says nothing about the upstream.
+            (board.succeeded if entry.status == 200 else board.released)(current.target, begun)
             call.succeeded(entry, current.target)
             return
         call.failed(entry, failure)
-        BOARD.failed(current.target, failure)
+        board.failed(current.target, failure, begun)
         broken = ApiError(502, failure.error_type or "api_error", failure.message)
         interrupted = failure.kind is FailureKind.INTERRUPTED
         if interrupted and not may_go_on():
@@ -213,6 +219,7 @@ class StreamRun:
         """True once real content is on its way to the client: whoever comes next can only go on with it."""
         self._sent = Transcript()
         self._continuations = 0
+        self._begun = 0.0
 
     def may_go_on(self) -> bool:
         """True when another target can take over after content: the setting, what was sent and the limit allow it."""
@@ -226,7 +233,7 @@ class StreamRun:
 
     async def attempt(self, current: Attempt, entry: AttemptRecord) -> None:
         """Call one target and forward its stream. Raises UpstreamFailure (interrupted after the commit point)."""
-        target = current.target
+        target, self._begun = current.target, BOARD.now()
         _callable_target(target)
         outbound = OUTBOUND[target.preset.wire_format]
         local = outbound.local(self._call.request)
@@ -320,6 +327,8 @@ class StreamRun:
         self.committed = True
         if entry.first_content_ms is None:
             self._call.content(entry, target)
+            if entry.status == 200:
+                BOARD.succeeded(target, self._begun)  # now, not after minutes of text: others wait for this probe
 
     def _placed(self, failure: Failure) -> UpstreamFailure:
         """The failure as what it means at this point of the stream, ready to raise."""

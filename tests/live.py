@@ -18,7 +18,7 @@ from providers import client
 from providers.wire.grammar import Grammar, GrammarError
 from providers.wire.messages import MessagesEvent
 from providers.wire.sse import SseDecoder
-from proxy import health, logbook, snapshot
+from proxy import budget, health, logbook, snapshot
 from proxy.config import ConfigSnapshot, ModelConfig, ProviderConfig, RouterConfig
 
 
@@ -127,6 +127,6 @@ def running(application):
         listener.close()
         logbook.LOGBOOK.put_nowait, logbook.LOGBOOK.begin = original
         snapshot._current = None
-        health.BOARD._until.clear()
-        health.BOARD._streak.clear()
+        health.BOARD.clear()
+        budget.BUDGET.clear()
     assert not illegal, illegal

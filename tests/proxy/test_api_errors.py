@@ -23,6 +23,7 @@ def test_waits_are_whole_seconds(kind, wait, header):
 
 
 def test_what_no_retry_cures_says_so():
-    """A used-up quota is not worth asking for again at once."""
+    """A used-up quota is not worth asking for again at once, nor is a request that was refused (with a 409, say)."""
+    assert from_failure(Failure(FailureKind.REJECTED, "x", 409)).headers["x-should-retry"] == "false"
     assert from_failure(Failure(FailureKind.QUOTA, "x")).headers["x-should-retry"] == "false"
     assert "x-should-retry" not in from_failure(Failure(FailureKind.OVERLOADED, "x")).headers

@@ -6,9 +6,9 @@ from tests import cast
 A, B, C = (cast.target(name) for name in "abc")
 
 
-def play(targets, kinds):
+def play(targets, kinds, **asked):
     """Drive a plan with one failure after another; returns who was called and the verdict."""
-    plan = attempts.plan(targets, lambda: 0.5)
+    plan = attempts.plan(targets, lambda: 0.5, **asked)
     current, called = next(plan), []
     for kind in kinds:
         called.append((current.target.provider, current.pause_s))
@@ -83,3 +83,27 @@ def test_the_last_attempt_is_marked():
     plan = attempts.plan([A, B], lambda: 0)
     assert next(plan).last is False
     assert plan.send(cast.failure("rate_limited")).last is True
+
+
+def test_without_budget_nobody_is_called_twice():
+    """When no repeat is allowed the next target comes at once, and all get their turn."""
+    got, _ = play([A, B, C], ["overloaded", "unreachable", "overloaded"], may_repeat=lambda: False)
+    assert [name for name, _ in got] == ["a", "b", "c"]
+
+
+def test_only_repeats_ask_for_budget():
+    """A failover, and a failure that is not worth a repeat, use none of it."""
+    asked = []
+    play([A, B, C], ["rate_limited", "quota", "timed_out"], may_repeat=lambda: asked.append(1) or True)
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("held", "called"),
+    [("", "abc"), ("a", "bca"), ("b", "acb"), ("c", "abc"), ("ab", "cab"), ("abc", "abc")],
+)
+def test_who_may_not_begin_comes_last(held, called):
+    """A target that is not to begin now is put behind the others, and called all the same."""
+    got, verdict = play([A, B, C], ["rate_limited"] * 3, begin=lambda target: target.provider not in held)
+    assert "".join(name for name, _ in got) == called
+    assert verdict.failure.kind == "rate_limited"
