@@ -168,6 +168,12 @@ class CoolingBoard:
             if self._changed.get(change.subject) == change.mark:
                 del self._changed[change.subject]
 
+    def adopt(self, change: Change, ailment: Ailment) -> None:
+        """Put in the place of a change what came of it together with another process's; not over a later change."""
+        with self._lock:
+            if self._changed.get(change.subject) == change.mark and change.subject in self._ailments:
+                self._ailments[change.subject] = ailment
+
     def merge(self, subject: Subject, ailment: Ailment | None) -> None:
         """Take over what another process knows (None: forgiven), unless something has happened here since."""
         with self._lock:

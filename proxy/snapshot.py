@@ -21,6 +21,7 @@ from providers.model_facts import for_model
 from providers.models import Provider
 from providers.targets import Target, Timeouts
 from providers.template import template_of
+from proxy import health_store
 from proxy.config import (
     CaptureConfig,
     ConfigSnapshot,
@@ -118,10 +119,12 @@ def stop() -> None:
 
 def _watch() -> None:
     while True:
+        health_store.STORE.sync()  # first: whoever is served by the snapshot knows who is cooling
         _look()
         _looked.set()
         if _stop.wait(REFRESH_S):
             break
+    health_store.STORE.sync()
     connection.close()
 
 

@@ -1,6 +1,7 @@
 """The proxy's tables: one noun a module."""
 
 from proxy.models.client_key import ClientKey
+from proxy.models.health import HealthState
 from proxy.models.history import AttemptLog, Instance, RequestLog
 from proxy.models.logical_model import LogicalModel, ModelMapping
 from proxy.models.revision import ConfigRevision
@@ -10,6 +11,7 @@ __all__ = [
     "AttemptLog",
     "ClientKey",
     "ConfigRevision",
+    "HealthState",
     "Instance",
     "LogicalModel",
     "ModelMapping",
