@@ -17,7 +17,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Client keys", "key", "proxy_clientkey"),
         ),
     ),
-    ("Watch", (("Request history", "history", "proxy_requestlog"),)),
+    (
+        "Watch",
+        (("Request history", "history", "proxy_requestlog"), ("Health", "monitor_heart", "proxy_healthstate")),
+    ),
     ("People", (("Users", "person", "auth_user"), ("Groups", "group", "auth_group"))),
 )
 

@@ -92,6 +92,7 @@ class ProviderAdmin(ConfigAdmin):
     actions = ("test_connections",)
     change_form_outer_before_template = "admin/provider_checks.html"
     list_before_template = "admin/empty/provider.html"
+    change_form_before_template = "admin/provider_health.html"
     fieldsets = (
         (None, {"fields": ("name", "preset", "enabled")}),
         ("Address", {"fields": ("base_url",)}),

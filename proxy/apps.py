@@ -10,7 +10,8 @@ class ProxyConfig(AppConfig):
     verbose_name = "Routing and history"
 
     def ready(self) -> None:
-        """Let every change of configuration reach the snapshots of all processes."""
-        from proxy import revision
+        """Let every change of configuration reach all processes; a provider or key that is saved starts anew."""
+        from proxy import health_store, revision
 
         revision.connect()
+        health_store.connect()

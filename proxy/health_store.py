@@ -16,8 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import Error, IntegrityError, connection, transaction
+from django.db.models.signals import post_save
 
 from providers.errors import FailureKind, plain_words
+from providers.models import Credential, Provider
 from proxy.health import BOARD, FORGET_S, MAX_COOL_S, PROBE_S, Ailment, Change, CoolingBoard, Subject
 from proxy.models import HealthState
 
@@ -140,6 +142,17 @@ def _both(ours: Ailment, theirs: Ailment) -> Ailment:
         newest, streak=max(ours.streak, theirs.streak), since=min(ours.since, theirs.since),
         until=max(ours.until, theirs.until), probe_until=ours.probe_until,
     )  # fmt: skip
+
+
+def connect() -> None:
+    """Forgive a provider when it or a key of it is saved; called once, when the app is ready."""
+    post_save.connect(_saved, sender=Provider, dispatch_uid="health:provider")
+    post_save.connect(_saved, sender=Credential, dispatch_uid="health:credential")
+
+
+def _saved(instance: Provider | Credential, **_: Any) -> None:
+    name = instance.name if isinstance(instance, Provider) else instance.provider.name
+    HealthState.objects.filter(provider=name).delete()
 
 
 STORE = HealthStore(BOARD)

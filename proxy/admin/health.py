@@ -1,0 +1,56 @@
+"""Who is cooling, why and until when; a reset forgives at once."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from providers.models import Credential
+from providers.unfolded import PageAdmin, display
+from proxy.admin.history import ReadOnly
+from proxy.models import HealthState
+
+
+@admin.register(HealthState)
+class HealthStateAdmin(ReadOnly, PageAdmin):
+    """What is held against models and keys of providers: read-only, but for the reset."""
+
+    list_display = ("provider", "what", "shown_kind", "words", "cooling", "streak", "since")
+    list_display_links = None
+    list_filter = ("kind",)
+    search_fields = ("provider", "actual_model")
+    list_fullwidth = True
+    list_before_template = "admin/empty/health_state.html"
+    actions = ("reset",)
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        """Who may delete health may reset it."""
+        return request.user.has_perm("proxy.delete_healthstate")  # type: ignore[union-attr]
+
+    @admin.action(description="Reset", permissions=["reset"])
+    def reset(self, request: HttpRequest, queryset: QuerySet[HealthState]) -> None:
+        """Forgive the chosen rows."""
+        count, _ = queryset.delete()
+        self.message_user(request, f"Reset: {count}. All processes know within seconds.", messages.SUCCESS)
+
+    @display(description="Model or key")
+    def what(self, row: HealthState) -> str:
+        """The actual model, or the key by its last characters."""
+        if row.actual_model:
+            return row.actual_model
+        key = Credential.objects.filter(pk=row.credential_id).first()
+        return f"key {key}" if key is not None else "a key that is gone"
+
+    @display(description="Failure", ordering="kind", label="warning")
+    def shown_kind(self, row: HealthState) -> str:
+        """The kind of the last failure as a badge."""
+        return row.kind.replace("_", " ")
+
+    @display(description="Cooling until", ordering="until")
+    def cooling(self, row: HealthState) -> str:
+        """The time, or that the next request tries it."""
+        if row.until <= timezone.now():
+            return "over: the next request tries it"
+        return timezone.localtime(row.until).strftime("%d %b %H:%M:%S")
