@@ -27,7 +27,7 @@ class HealthStateAdmin(ReadOnly, PageAdmin):
 
     def has_reset_permission(self, request: HttpRequest) -> bool:
         """Who may delete health may reset it."""
-        return request.user.has_perm("proxy.delete_healthstate")  # type: ignore[union-attr]
+        return request.user.has_perm("proxy.delete_healthstate")
 
     @admin.action(description="Reset", permissions=["reset"])
     def reset(self, request: HttpRequest, queryset: QuerySet[HealthState]) -> None:
