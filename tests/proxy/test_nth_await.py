@@ -83,6 +83,7 @@ async def test_a_stream_interrupted_anywhere(monkeypatch, records, caplog, name,
     while reached[-1] == number:
         number += 1
         records.clear()
+        monkeypatch.setattr(engine, "BOARD", health.CoolingBoard())
         call, upstream = calling(SCENARIOS[name], True)
         monkeypatch.setattr(engine.client, "send", upstream.send)
         pipe = Pipe()
@@ -107,6 +108,7 @@ async def test_a_whole_answer_interrupted_anywhere(monkeypatch, records, caplog,
     while reached[-1] == number:
         number += 1
         records.clear()
+        monkeypatch.setattr(engine, "BOARD", health.CoolingBoard())
         call, upstream = calling(scenario, False)
         monkeypatch.setattr(engine.client, "send", upstream.send)
         try:

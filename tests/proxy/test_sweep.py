@@ -25,17 +25,17 @@ SECOND = native("And so on.", end="end_turn")
 
 @pytest.fixture(autouse=True)
 def undisturbed(monkeypatch):
-    """No pauses, no log, nothing remembered from one run to the next."""
+    """No pauses and no log."""
     monkeypatch.setattr(engine.random, "random", lambda: 0.0)
     monkeypatch.setattr(logbook.LOGBOOK, "put_nowait", lambda record: None)
     monkeypatch.setattr(logbook.LOGBOOK, "begin", lambda record: None)
-    monkeypatch.setattr(engine, "BOARD", health.CoolingBoard())
 
 
 async def outcome(monkeypatch, wire_format, data, end, alone):
     """What a client is told when the first target's stream is this, and the record."""
     targets = (target("first", wire_format),) + (() if alone else (target("second"),))
     monkeypatch.setattr(engine.client, "send", Upstream({"first": (data, end), "second": (SECOND, "close")}).send)
+    monkeypatch.setattr(engine, "BOARD", health.CoolingBoard())
     call, pipe = call_of(*targets), Pipe()
     await engine.run_stream(call, pipe)
     return await read(call, pipe), call.record

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('proxy', '0001_initial'),
+        ('proxy', '0005_open_rows'),
     ]
 
     operations = [
