@@ -219,8 +219,8 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
 
     @display(description="Request")
     def short_id(self, row: RequestLog) -> str:
-        """The id's beginning, whole when pointed at: eleven columns have little room."""
-        return format_html('<span class="whitespace-nowrap" title="{}">{}…</span>', row.request_id, row.request_id[:12])
+        """The id's end, whole when pointed at: columns have little room, and ids of one hour begin alike."""
+        return format_html('<span class="whitespace-nowrap" title="{}">…{}</span>', row.request_id, row.request_id[-8:])
 
     @display(description="Status")
     def shown_status(self, row: RequestLog) -> str:
