@@ -40,7 +40,8 @@ class Provider(models.Model):
     )  # fmt: skip
     base_url = models.CharField(
         "base URL", max_length=500, blank=True, validators=[validate_base_url],
-        help_text="Leave empty for the vendor's own address. Ends before /v1/messages, /chat/completions or /responses.",
+        help_text="Leave empty for the vendor's own address. "
+        "Ends before /v1/messages, /chat/completions or /responses.",
     )  # fmt: skip
     enabled = models.BooleanField(default=True, help_text="A disabled provider is skipped by every mapping.")
     headers = models.JSONField(
