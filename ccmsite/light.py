@@ -73,6 +73,7 @@ class LightHandler:
         leaving = _Departure(receive)
         try:
             response = await _respond(scope, body)
+            del body  # a stream may go on for an hour
             try:
                 await _send(response, send)
             finally:

@@ -81,6 +81,7 @@ async def send(request: UpstreamRequest, timeouts: Timeouts) -> AsyncIterator[Up
         yield await echo.answer(request)
         return
     response = await _open(request, timeouts)
+    del request  # its body has been sent, and the answer may take an hour
     try:
         yield _HttpResponse(response)
     finally:

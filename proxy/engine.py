@@ -244,10 +244,12 @@ class StreamRun:
         request = self._request(target)
         outgoing = outbound.request(request, target)
         self._call.repaired(target, outgoing.repaired)
+        sending = client.send(outgoing, target.timeouts)
+        del outgoing  # its body is large, and the answer may take an hour
         timeouts = target.timeouts
         part = self._part(outbound.translator(request, target))
         try:
-            async with asyncio.timeout(timeouts.first_content) as limit, client.send(outgoing, timeouts) as response:
+            async with asyncio.timeout(timeouts.first_content) as limit, sending as response:
                 await _checked(self._call, entry, target, response)
                 if "event-stream" not in response.headers.get("content-type", "event-stream"):
                     outbound.reply(await response.read(MAX_REPLY), request, target)

@@ -16,6 +16,7 @@ from daphne import server as daphne_server
 from twisted.internet import reactor
 
 from ccmsite.server.channel import Factory, Pace
+from ccmsite.server.inbox import Inbox
 from ccmsite.server.request import Gate, Request
 
 log = logging.getLogger("ccmsite.server")
@@ -94,11 +95,17 @@ class Server(daphne_server.Server):
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """Start the application; when it ends before its answer does, so does the connection."""
-        queue = super().create_application(protocol, scope)
-        task = self.connections.get(protocol, {}).get("application_instance")
-        if task is not None and isinstance(protocol, Request):
-            task.add_done_callback(partial(self._application_ended, protocol))
-        return queue
+        if not isinstance(protocol, Request):
+            return super().create_application(protocol, scope)
+        if protocol not in self.connections:
+            return None
+        inbox = Inbox()
+        scope["asgi"] = {"version": "3.0"}
+        running = self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
+        task = asyncio.ensure_future(running)
+        task.add_done_callback(partial(self._application_ended, protocol))
+        self.connections[protocol]["application_instance"] = task
+        return inbox
 
     def _application_ended(self, protocol: Request, task: asyncio.Future[None]) -> None:
         # daphne looks once a second, and never at an application that returns too early.

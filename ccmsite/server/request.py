@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from daphne.http_protocol import WebRequest
+from twisted.web.http_headers import Headers
 
 from proxy.errors import ApiError, bad_request
 from proxy.inbound.dialects import dialect_of
@@ -25,6 +26,7 @@ PAGE_BODY_BYTES = 2_621_440
 class Request(WebRequest):
     """daphne's request with a gate at the end of the headers, a cap on the body and a brake on the answer."""
 
+    requestHeaders: Any
     _refused = False
     received = 0
     """Bytes of the body so far."""
@@ -71,7 +73,11 @@ class Request(WebRequest):
 
     def process(self) -> Any:
         """The body is complete: run the application, unless the request was refused."""
-        return None if self._refused else super().process()
+        if self._refused:
+            return None
+        running = super().process()
+        self.requestHeaders = Headers()  # the scope has them; an answer may take an hour
+        return running
 
     def _called_path(self) -> str:
         """The path as the application will see it."""
