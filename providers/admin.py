@@ -81,6 +81,9 @@ class CredentialInline(TabularInline):
         return f"…{credential.last4}" if credential.last4 else ("set" if credential.pk else "-")
 
 
+_MORE = ("max_concurrency", "headers", "models_offered", "project_id", "location")
+
+
 @admin.register(Provider)
 class ProviderAdmin(ConfigAdmin):
     """Providers: where requests can go."""
@@ -104,7 +107,7 @@ class ProviderAdmin(ConfigAdmin):
                 "description": "Each overrides the router settings' for this provider; a mapping's own overrides both.",
             },
         ),
-        ("More", {"classes": ("collapse",), "fields": ("headers", "models_offered", "project_id", "location")}),
+        ("More", {"classes": ("collapse",), "fields": _MORE}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from simple_history.models import HistoricalRecords
 
@@ -66,6 +67,10 @@ class Provider(models.Model):
     idle_timeout_s = optional_seconds(
         "idle timeout (s)", "Seconds of silence between events of its answer. Empty: as in the router settings."
     )
+    max_concurrency = models.PositiveIntegerField(
+        "most calls at once", null=True, blank=True, validators=[MinValueValidator(1)],
+        help_text="By each server process. More wait a second at most, then go to the next target. Empty: no limit.",
+    )  # fmt: skip
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     # What a vendor lists is fetched, not configured: it is no part of the history, the snapshot or an exported file.

@@ -8,10 +8,11 @@ from unfold.admin import ModelAdmin as UnfoldAdmin
 from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanWidget
 
 __all__ = [
     "AdminPasswordChangeForm",
+    "CheckboxWidget",
     "ConfigAdmin",
     "PageAdmin",
     "PasswordWidget",
@@ -23,6 +24,7 @@ __all__ = [
     "display",
 ]
 
+CheckboxWidget = UnfoldBooleanWidget
 PasswordWidget = UnfoldAdminPasswordWidget
 
 

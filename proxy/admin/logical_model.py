@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from django import forms
@@ -10,18 +11,45 @@ from django.db.models import QuerySet
 from django.forms import BaseModelFormSet
 from django.http import HttpRequest, HttpResponse
 
-from providers.unfolded import ConfigAdmin, TabularInline, display
+from providers.unfolded import CheckboxWidget, ConfigAdmin, TabularInline, display
 from proxy.admin.model_choices import choices_id, model_choices
 from proxy.models import LogicalModel, ModelMapping
 
 
 class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A mapping whose actual model can be chosen among those of its provider, or of all before it has one."""
+    """A mapping that can share the place of the one above it, and whose model is chosen among its provider's.
+
+    Rows are dragged, so that equal numbers need a mark. Before a row has a provider, the models of all are offered.
+    """
+
+    shares = forms.BooleanField(
+        required=False,
+        label="shares",
+        widget=CheckboxWidget(),
+        help_text="Shares the traffic with the row above, by weight, instead of waiting for it to fail.",
+    )
+
+    class Meta:
+        model = ModelMapping
+        fields = (
+            "provider", "actual_model", "weight", "enabled", "context_window", "max_output_tokens",
+            "first_content_timeout_s", "idle_timeout_s", "drill",
+        )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "actual_model" in self.fields:  # who may only look at the page gets text instead
             self.fields["actual_model"].widget.attrs["list"] = choices_id(self.instance.provider_id)
+        if "weight" in self.fields:
+            self.fields["weight"].required = False
+        row = self.instance
+        if row.pk:
+            beside = ModelMapping.objects.filter(logical_model=row.logical_model_id, priority=row.priority)
+            self.initial["shares"] = beside.filter(pk__lt=row.pk).exists()
+
+    def clean_weight(self) -> int:
+        """A weight left empty is the usual one."""
+        return self.cleaned_data["weight"] or 1
 
 
 class MappingInline(TabularInline):
@@ -34,8 +62,8 @@ class MappingInline(TabularInline):
     hide_ordering_field = True
     # The theme draws the handle in the first cell: the hidden priority must not be it.
     fields = (
-        "provider", "actual_model", "enabled", "context_window", "max_output_tokens", "first_content_timeout_s",
-        "idle_timeout_s", "drill", "priority",
+        "provider", "actual_model", "shares", "weight", "enabled", "context_window", "max_output_tokens",
+        "first_content_timeout_s", "idle_timeout_s", "drill", "priority",
     )  # fmt: skip
     verbose_name_plural = "Providers to try, in this order"
 
@@ -67,20 +95,30 @@ class LogicalModelAdmin(ConfigAdmin):
 
     @display(description="Tries, in order")
     def chain(self, model: LogicalModel) -> str:
-        """The chain as people read it."""
-        return " → ".join(f"{m.provider}/{m.actual_model}" for m in model.mappings.all() if m.enabled) or "nothing yet"
+        """The chain as people read it; those that share a place are joined by a plus sign."""
+        rows = [row for row in model.mappings.all() if row.enabled]
+        places = [
+            " + ".join(f"{row.provider}/{row.actual_model}" for row in place)
+            for _, place in groupby(rows, key=lambda row: row.priority)
+        ]
+        return " → ".join(places) or "nothing yet"
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
         """The chain is numbered from 1 in the order on the page; a new mapping without a place comes last."""
         touched = formset.save(commit=False)
         for gone in formset.deleted_objects:
             gone.delete()
-        new = [row.instance for row in formset.extra_forms if row.instance in touched]
-        kept = [row.instance for row in formset.initial_forms if row not in formset.deleted_forms]
+        new = [form for form in formset.extra_forms if form.instance in touched]
+        kept = [form for form in formset.initial_forms if form not in formset.deleted_forms]
         # Dragging numbers the rows on the page from 0, new ones too; undragged, a new row holds the default, 0.
-        placed = sorted((row for row in (*kept, *new) if row.pk or row.priority), key=lambda row: row.priority)
-        unplaced = [row for row in new if not row.priority]
-        for number, row in enumerate((*placed, *unplaced), start=1):
+        placed = [form for form in (*kept, *new) if form.instance.pk or form.instance.priority]
+        placed.sort(key=lambda form: form.instance.priority)
+        unplaced = [form for form in new if not form.instance.priority]
+        number = 0
+        for row_form in (*placed, *unplaced):
+            row = row_form.instance
+            if not number or not row_form.cleaned_data["shares"]:
+                number += 1
             if row in touched or row.priority != number:
                 row.priority = number
                 row.save()

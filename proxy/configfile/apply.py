@@ -64,6 +64,7 @@ def _write_provider(value: ProviderValues) -> None:
     row.headers, row.models_offered = dict(value.headers), list(value.models_offered)
     row.project_id, row.location = value.project_id, value.location
     _set(row, {name: getattr(value, name) for name in PROVIDER_WAITS})
+    row.max_concurrency = value.max_concurrency
     row.save()
 
 

@@ -116,7 +116,8 @@ def _provider(value: ProviderValues, state: State, secrets: _Secrets) -> Table:
             table.add("keep_type", True)
     table.add("models", list(value.models_offered))
     table.add("enabled", value.enabled)
-    for key in ("project_id", "location", "connect_timeout_s", "first_content_timeout_s", "idle_timeout_s"):
+    waits = ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s")
+    for key in ("project_id", "location", *waits, "max_concurrency"):
         if getattr(value, key):
             table.add(key, getattr(value, key))
     if value.headers:

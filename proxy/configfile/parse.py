@@ -178,6 +178,7 @@ def _read_provider(table: Table, reader: _Reader) -> None:
         connect_timeout_s=table.optional_number("connect_timeout_s"),
         first_content_timeout_s=table.optional_number("first_content_timeout_s"),
         idle_timeout_s=table.optional_number("idle_timeout_s"),
+        max_concurrency=table.optional_integer("max_concurrency"),
     )
     table.tables("credentials")
     table.finish()
@@ -254,6 +255,7 @@ def _read_mapping(table: Table, position: int) -> MappingValues:
         drill=table.text("drill"),
         first_content_timeout_s=table.optional_number("first_content_timeout_s"),
         idle_timeout_s=table.optional_number("idle_timeout_s"),
+        weight=table.integer("weight", 1),
     )
     table.finish()
     return value

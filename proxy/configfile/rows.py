@@ -40,7 +40,7 @@ RULE_FIELDS = (
 )  # fmt: skip
 MAPPING_FIELDS = (
     "priority", "actual_model", "enabled", "context_window", "max_output_tokens", "drill", "first_content_timeout_s",
-    "idle_timeout_s",
+    "idle_timeout_s", "weight",
 )  # fmt: skip
 PROVIDER_WAITS = ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s")
 
@@ -95,6 +95,7 @@ def _provider(row: Provider) -> ProviderValues:
         project_id=row.project_id,
         location=row.location,
         models_offered=tuple(row.models_offered),
+        max_concurrency=row.max_concurrency,
         **{name: getattr(row, name) for name in PROVIDER_WAITS},
     )
 

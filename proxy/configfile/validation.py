@@ -53,6 +53,7 @@ def _check_provider(value: ProviderValues, place: Place, parsed: ParsedFile) -> 
         project_id=value.project_id,
         location=value.location,
         models_offered=list(value.models_offered),
+        max_concurrency=value.max_concurrency,
         **{name: getattr(value, name) for name in PROVIDER_WAITS},
     )
     # An unknown vendor has been reported while parsing, with the list of those that exist.

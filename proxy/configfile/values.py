@@ -30,6 +30,7 @@ class ProviderValues:
     connect_timeout_s: float | None = None
     first_content_timeout_s: float | None = None
     idle_timeout_s: float | None = None
+    max_concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class MappingValues:
     drill: str = ""
     first_content_timeout_s: float | None = None
     idle_timeout_s: float | None = None
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)

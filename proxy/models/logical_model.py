@@ -45,6 +45,10 @@ class ModelMapping(models.Model):
 
     logical_model = models.ForeignKey(LogicalModel, on_delete=models.CASCADE, related_name="mappings")
     priority = models.PositiveIntegerField(default=0, help_text="1 is tried first. Drag the rows to change it.")
+    weight = models.PositiveIntegerField(
+        default=1, validators=[MinValueValidator(1)],
+        help_text="This row's share of the traffic among those of the same priority: 3 beside 1 gets three quarters.",
+    )  # fmt: skip
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="mappings")
     actual_model = models.CharField(
         max_length=200, help_text="The model's name at the provider, sent exactly as written."

@@ -53,6 +53,7 @@ enabled = false
 [[providers]]
 name = "echo"
 provider_type = "echo"
+max_concurrency = 4
 
 [[models]]
 name = "main"
@@ -69,6 +70,7 @@ priority = 1
 provider = "kimi"
 actual_model = "k2"
 enabled = false
+weight = 3
 
 [[models.mappings]]
 priority = 1

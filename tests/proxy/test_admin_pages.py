@@ -1,5 +1,6 @@
 """The admin through Django's test client: every page, with rows and without."""
 
+import re
 import zlib
 from datetime import UTC, datetime, timedelta
 
@@ -260,3 +261,41 @@ def test_a_damaged_body_is_said_to_be_so(admin_client, rows):
     page = admin_client.get(reverse("admin:proxy_requestlog_change", args=(log.pk,)))
     assert page.status_code == 200
     assert "damaged" in page.content.decode()
+
+
+def test_mappings_can_share_a_place(admin_client, rows):
+    """A marked row gets the number of the row above it, the page shows the mark again, and the list joins the two."""
+    provider, model, _ = rows
+    first = model.mappings.get()
+    old = {"id": first.pk, "logical_model": model.pk, "priority": 1, "provider": provider.pk,
+           "actual_model": "gpt-5.2", "weight": 3, "enabled": "on", "shares": "on"}  # fmt: skip
+    more = [
+        {
+            "logical_model": model.pk,
+            "priority": 0,
+            "provider": provider.pk,
+            "actual_model": name,
+            "enabled": "on",
+            **mark,
+        }
+        for name, mark in (("b", {"shares": "on"}), ("c", {}))
+    ]
+    path = reverse("admin:proxy_logicalmodel_change", args=(model.pk,))
+    answer = admin_client.post(path, {"name": "smart", "enabled": "on", **inline("mappings", old, *more, initial=1)})
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    stored = list(model.mappings.values_list("actual_model", "priority", "weight"))
+    assert stored == [("gpt-5.2", 1, 3), ("b", 1, 1), ("c", 2, 1)]
+    page = admin_client.get(path).content.decode()
+    marks = re.findall(r'<input[^>]*name="mappings-\d-shares"[^>]*>', page)
+    assert [re.search(r"\schecked[\s>/]", mark) is not None for mark in marks] == [False, True, False]
+    listed = admin_client.get(reverse("admin:proxy_logicalmodel_changelist")).content.decode()
+    assert "main/gpt-5.2 + main/b → main/c" in listed
+
+
+def test_a_provider_s_limit_is_a_positive_number(admin_client, rows):
+    """Nought calls at once would be a provider that is off: the form says so."""
+    path = reverse("admin:providers_provider_change", args=(rows[0].pk,))
+    form = {"name": "main", "preset": "openai", "enabled": "on", "headers": "{}", "models_offered": "[]"}
+    page = admin_client.post(path, {**form, "max_concurrency": "0", **inline("credentials")})
+    assert page.status_code == 200
+    assert "greater than or equal to 1" in page.content.decode()

@@ -30,15 +30,16 @@ def test_a_file_becomes_rows():
         ("zai$secret$987654", True),
         ("a-second-key-000000", False),
     ]
+    assert [Provider.objects.get(name=name).max_concurrency for name in ("echo", "zai")] == [4, None]
     mappings = ModelMapping.objects.filter(logical_model__name="main")
     assert (zai.connect_timeout_s, zai.first_content_timeout_s, zai.idle_timeout_s) == (5, 45.5, None)
     assert [(row.first_content_timeout_s, row.idle_timeout_s) for row in mappings] == [
         (None, None), (None, None), (30, 0.5),
     ]  # fmt: skip
-    assert [(row.provider.name, row.enabled, row.context_window, row.drill) for row in mappings] == [
-        ("zai", True, 200000, ""),
-        ("kimi", False, None, ""),
-        ("echo", True, None, "status:529"),
+    assert [(row.provider.name, row.enabled, row.context_window, row.drill, row.weight) for row in mappings] == [
+        ("zai", True, 200000, "", 1),
+        ("kimi", False, None, "", 3),
+        ("echo", True, None, "status:529", 1),
     ]
     assert list(RoutingRule.objects.values_list("name", "order", "has_image", "logical_model__name")) == [
         ("large", 1, None, "main"),

@@ -47,14 +47,15 @@ def states(draw):
             name, draw(st.sampled_from(list(PRESETS))), draw(st.sampled_from(["", "https://x.example/$v1"])),
             draw(st.booleans()), tuple(sorted(draw(st.dictionaries(names, texts, max_size=2)).items())),
             draw(texts), draw(texts), tuple(draw(st.lists(texts, max_size=2))),
-            draw(waits), draw(waits), draw(waits),
+            draw(waits), draw(waits), draw(waits), draw(maybe),
         )  # fmt: skip
         rows = draw(st.lists(st.tuples(st.sampled_from(["API key", "b"]), secrets, st.booleans()), max_size=3))
         state.update(credential_keys([CredentialValues(name, label, secret, on) for label, secret, on in rows]))
     providers = [key[1] for key in state if key[0] == "provider"]
     for name in draw(st.lists(names, max_size=3, unique_by=str.casefold)):
         mappings = st.builds(
-            MappingValues, whole, st.sampled_from(providers), texts, st.booleans(), maybe, maybe, texts, waits, waits
+            MappingValues, whole, st.sampled_from(providers), texts, st.booleans(), maybe, maybe, texts, waits, waits,
+            st.integers(1, 10**9),
         )  # fmt: skip
         rows = draw(st.lists(mappings, max_size=3)) if providers else []
         rows.sort(key=lambda mapping: mapping.priority)

@@ -28,6 +28,8 @@ pytestmark = pytest.mark.django_db
         ("[[providers]]\nname='a'\nprovider_type='openai'\nheaders={Host='x'}", "line 4, [[providers]] #1 'a': headers: 'Host' is not a header"),
         ("[[providers]]\nname='a'\nprovider_type='vertex'", "provider_type: 'vertex' is not supported; supported: anthropic"),
         ("[[providers]]\nname='e'\nprovider_type='openai'\n[[models]]\nname='m'\n[[models.mappings]]\nprovider='e'\nactual_model='x'\ndrill='hang'", "line 9, [[models]] #1 'm', [[models.mappings]] #1: drill: only mappings"),
+        ("[[models]]\nname='m'\n[[models.mappings]]\nprovider='fine'\nactual_model='x'\nweight=0", "weight: Ensure this value is greater"),
+        ("[[providers]]\nname='a'\nprovider_type='echo'\nmax_concurrency=0", "line 4, [[providers]] #1 'a': max_concurrency: Ensure this value is greater"),
         ("[[models]]\nname='m'\n[[models.mappings]]\nprovider='p'\nactual_model=''", "actual_model: This field cannot be blank"),
         ("[[providers]]\nname='v'\nprovider_type='vertex-ai'\nlocation='global'", "line 1, [[providers]] #1 'v': project_id: Google Vertex AI (Gemini) needs the ID"),
         ("[[providers]]\nname='v'\nprovider_type='vertex-ai'\nproject_id='p'\nlocation='EU'", "line 5, [[providers]] #1 'v': location: Google Vertex AI (Gemini) needs a location"),
