@@ -20,6 +20,8 @@ class FailureKind(StrEnum):
     TIMED_OUT = "timed_out"
     RATE_LIMITED = "rate_limited"
     OVERLOADED = "overloaded"
+    BUSY = "busy"
+    """This proxy's own limit of calls at once to the provider."""
     QUOTA = "quota"
     REFUSED_KEY = "refused_key"
     NO_SUCH_MODEL = "no_such_model"
@@ -61,6 +63,7 @@ RULES: dict[FailureKind, Rule] = {
     K.TIMED_OUT: Rule(0, 0.0, True, "target", 15, False, 504, "timeout_error", 2),
     K.RATE_LIMITED: Rule(0, 0.0, True, "target", 10, True, 429, "rate_limit_error", 6),
     K.OVERLOADED: Rule(1, 1.0, True, "target", 5, True, 529, "overloaded_error", 5),
+    K.BUSY: Rule(0, 0.0, True, "no", 0, False, 529, "overloaded_error", 5),
     K.QUOTA: Rule(0, 0.0, True, "credential", 300, True, 429, "rate_limit_error", 4, client_may_retry=False),
     K.REFUSED_KEY: Rule(0, 0.0, True, "credential", 300, False, 502, "api_error", 3, client_may_retry=False),
     K.NO_SUCH_MODEL: Rule(0, 0.0, True, "no", 0, False, 404, "not_found_error", 7),

@@ -67,6 +67,8 @@ class Target:
     """The Google Cloud project, where the preset's address needs one."""
     location: str = ""
     """The Google Cloud location, where the preset's address needs one."""
+    max_concurrency: int | None = None
+    """The most calls at once to the provider, by this process; None: no limit."""
     problem: str = ""
     """Why this target cannot be called at all (a secret that does not unseal); empty when it can."""
 

@@ -38,6 +38,7 @@ def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
         ),
         project=row.project_id,
         location=row.location,
+        max_concurrency=row.max_concurrency,
         problem=problem,
     )
 

@@ -26,7 +26,7 @@ from providers.wire.fold import fold
 from providers.wire.messages import MessagesReply, MessagesRequest, Usage
 from providers.wire.spans import MalformedJson
 from providers.wire.sse import EventTooLarge, SseDecoder
-from proxy import attempts
+from proxy import attempts, slots
 from proxy.attempts import Attempt
 from proxy.budget import BUDGET
 from proxy.call import Call
@@ -54,7 +54,7 @@ Runner = Callable[[Attempt, AttemptRecord], Awaitable[None]]
 async def run_stream(call: Call, pipe: Pipe) -> None:
     """Answer a streaming request into `pipe`; hands the record to the logbook exactly once."""
     stream = StreamRun(call, pipe)
-    error = await _guarded(call, stream.attempt, stream.may_go_on)
+    error = await _guarded(call, _in_slot(stream.attempt), stream.may_go_on)
     if error is not None and stream.committed:
         call.record.outcome = "interrupted"
         call.record.usage = stream.sent_usage()
@@ -68,7 +68,7 @@ async def run_whole(call: Call) -> MessagesReply:
     async def attempt(current: Attempt, entry: AttemptRecord) -> None:
         replies.append(await _whole(call, current, entry))
 
-    error = await _guarded(call, attempt)
+    error = await _guarded(call, _in_slot(attempt))
     if error is not None:
         raise error
     return replies[-1]
@@ -86,6 +86,14 @@ async def run_count(call: Call, estimate: Callable[[], int]) -> int:
     if error is not None:
         raise error
     return counts[-1]
+
+
+def _in_slot(runner: Runner) -> Runner:
+    async def attempt(current: Attempt, entry: AttemptRecord) -> None:
+        async with slots.of(current.target):
+            await runner(current, entry)
+
+    return attempt
 
 
 async def _guarded(call: Call, runner: Runner, may_go_on: Callable[[], bool] = lambda: False) -> ApiError | None:
@@ -200,7 +208,11 @@ async def _count(call: Call, current: Attempt, entry: AttemptRecord, estimate: C
     if outgoing is None:
         return estimate()
     try:
-        async with asyncio.timeout(target.timeouts.connect + 20), client.send(outgoing, target.timeouts) as response:
+        async with (
+            slots.of(target),
+            asyncio.timeout(target.timeouts.connect + 20),
+            client.send(outgoing, target.timeouts) as response,
+        ):
             body = await (await _checked(call, entry, target, response)).read(MAX_ERROR_BODY)
     except (TimeoutError, UpstreamFailure) as error:
         # A count is a hint: an estimate now is worth more than a failover.

@@ -30,7 +30,7 @@ def from_failure(failure: Failure) -> ApiError:
     status = rule.status or (failure.status if failure.status >= 400 else 400)
     type_ = rule.type if rule.status else failure.error_type or rule.type
     headers: dict[str, str] = {}
-    if failure.kind in (FailureKind.RATE_LIMITED, FailureKind.QUOTA, FailureKind.OVERLOADED):
+    if failure.kind in (FailureKind.RATE_LIMITED, FailureKind.QUOTA, FailureKind.OVERLOADED, FailureKind.BUSY):
         wait = failure.retry_after_s
         if wait is None and failure.kind is FailureKind.RATE_LIMITED:
             wait = rule.cool_s

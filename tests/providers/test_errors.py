@@ -10,6 +10,7 @@ CONTRACT = {
     "timed_out": (0, True, "target", 504, "timeout_error"),
     "rate_limited": (0, True, "target", 429, "rate_limit_error"),
     "overloaded": (1, True, "target", 529, "overloaded_error"),
+    "busy": (0, True, "no", 529, "overloaded_error"),
     "quota": (0, True, "credential", 429, "rate_limit_error"),
     "refused_key": (0, True, "credential", 502, "api_error"),
     "no_such_model": (0, True, "no", 404, "not_found_error"),
