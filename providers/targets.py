@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from providers.presets import Preset
@@ -48,6 +48,14 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class SpareKey:
+    """A further key of a target's provider."""
+
+    secret: Secret
+    credential_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One upstream call that may be made: which provider, which model, with what."""
 
@@ -69,6 +77,14 @@ class Target:
     """The Google Cloud location, where the preset's address needs one."""
     max_concurrency: int | None = None
     """The most calls at once to the provider, by this process; None: no limit."""
+    priority: int = 0
+    """The lowest is tried first; those of one priority share the traffic."""
+    weight: int = 1
+    """The share among those of one priority."""
+    spare_keys: tuple[SpareKey, ...] = ()
+    """The provider's other keys: selection makes a target of each."""
+    key_told: str = ""
+    """Which of several keys this one is, for people ("key 2 of 3"); empty where there is one at most."""
     problem: str = ""
     """Why this target cannot be called at all (a secret that does not unseal); empty when it can."""
 
@@ -78,16 +94,42 @@ class Target:
         return self.provider, self.actual_model
 
     @property
+    def own_key(self) -> int:
+        """The credential of one of several keys, which has a health of its own beside the model's name; else 0."""
+        return (self.credential_id or 0) if self.key_told else 0
+
+    def with_each_key(self) -> tuple[Target, ...]:
+        """This target once with each key of its provider, its own first."""
+        if not self.spare_keys:
+            return (self,)
+        own = SpareKey(self.secret, self.credential_id or 0)
+        keys = (own, *self.spare_keys)
+        return tuple(
+            replace(
+                self, secret=key.secret, credential_id=key.credential_id, spare_keys=(),
+                key_told=f"key {number} of {len(keys)}",
+            )
+            for number, key in enumerate(keys, start=1)
+        )  # fmt: skip
+
+    def is_twin_of(self, other: Target) -> bool:
+        """True when both are the same but for the key."""
+        same = (self.provider, self.actual_model, self.extra_headers, self.priority)
+        theirs = (other.provider, other.actual_model, other.extra_headers, other.priority)
+        return same == theirs and self.credential_id != other.credential_id
+
+    @property
     def origin(self) -> str:
         """Whom a reasoning blob belongs to: what this model gave at this provider goes back to no other."""
         return f"{self.preset.wire_format}:{self.provider}/{self.actual_model}"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be seen of this target: its key, and what signs in by a header of its own."""
+        """What must never be seen of this target: its provider's keys, and what signs in by a header of its own."""
         by_hand = [value for name, value in self.extra_headers if name.lower() in SIGN_IN_HEADERS]
         bare = [value.partition(" ")[2] for value in by_hand if " " in value]
-        return tuple(secret for secret in (self.secret.reveal(), *by_hand, *bare) if secret)
+        keys = [self.secret, *(spare.secret for spare in self.spare_keys)]
+        return tuple(secret for secret in (*(key.reveal() for key in keys), *by_hand, *bare) if secret)
 
     def own_headers(self) -> dict[str, str]:
         """What every call to this target carries: the secret as the vendor wants it, and the extra headers."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from providers.models import Credential, Provider
-from providers.targets import SIGN_IN_HEADERS, Secret, Target, Timeouts
+from providers.targets import SIGN_IN_HEADERS, Secret, SpareKey, Target, Timeouts
 from providers.vault import VaultError
+
+log = logging.getLogger("providers.template")
 
 
 def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
     """The target of a provider, for no model yet; None when its preset is unknown. Reads its credentials.
 
     A wait is the provider's own, else what is usual for the vendor, else the one of `timeouts`.
-    A key that is missing or cannot be unsealed is told in `problem`.
+    A key that is missing is told in `problem`, one that cannot be unsealed too where there is no other.
     """
     preset = row.preset_row
     if preset is None:
         return None
-    credential = next((c for c in row.credentials.all() if c.enabled), None)
-    secret, problem = _reveal(credential)
+    usable = _usable(row)
+    credential, secret, problem = usable[0] if usable else (None, Secret(""), "")
     if not secret and not problem and preset.needs_key and not _signs_in_by_header(row.headers):
         problem = "no API key is set; add one to the provider"
     return Target(
@@ -29,6 +32,7 @@ def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
         actual_model="",
         secret=secret,
         credential_id=credential.pk if credential else None,
+        spare_keys=tuple(SpareKey(other, spare.pk) for spare, other, _ in usable[1:]),
         extra_headers=tuple(row.headers.items()),
         timeouts=Timeouts(
             row.connect_timeout_s or timeouts.connect,
@@ -57,9 +61,17 @@ def _signs_in_by_header(headers: Mapping[str, str]) -> bool:
     return any(name.lower() in SIGN_IN_HEADERS for name in headers)
 
 
-def _reveal(credential: Credential | None) -> tuple[Secret, str]:
-    if credential is None:
-        return Secret(""), ""
+def _usable(row: Provider) -> list[tuple[Credential, Secret, str]]:
+    """The enabled keys that unseal; if none does, the first with its problem."""
+    opened = [(credential, *_reveal(credential)) for credential in row.credentials.all() if credential.enabled]
+    usable = [found for found in opened if not found[2]] or opened[:1]
+    for credential, _, problem in opened:
+        if problem and not usable[0][2]:
+            log.warning("provider %s: its key %s is left out: %s", row.name, credential.label, problem)
+    return usable
+
+
+def _reveal(credential: Credential) -> tuple[Secret, str]:
     try:
         return Secret(credential.reveal()), ""
     except VaultError as error:

@@ -51,14 +51,18 @@ def plan(
         target = rest.popleft()
         if window_needed is not None and (target.context_window or 0) <= window_needed:
             continue
+        if _pointless(target, failed):
+            continue
         if not begin(target) and rest and id(target) not in postponed:
             postponed.add(id(target))
             rest.append(target)
             continue
+        # The same target's other keys are for a refusal of this one: they do not make it less the last.
+        last = all(other.is_twin_of(target) for other in rest)
         pause, again = 0.0, 0
         while True:
             number = len(failed) + 1
-            failure = yield Attempt(target, number, pause, last=not rest)
+            failure = yield Attempt(target, number, pause, last)
             failed.append((target, failure))
             rule = failure.rule
             if again >= rule.again or most - number <= len(rest) or not may_repeat():
@@ -70,6 +74,26 @@ def plan(
         if not rule.next_target:
             break
     return _verdict(failed)
+
+
+_OF_THE_KEY = (FailureKind.RATE_LIMITED, FailureKind.QUOTA, FailureKind.REFUSED_KEY)
+"""What another key of the same provider may well not meet."""
+
+
+def concerned(target: Target, failure: Failure, targets: Sequence[Target]) -> tuple[Target, ...]:
+    """Whose failure it is: the target's alone when its key is to blame, else also that of its other keys."""
+    if failure.kind in _OF_THE_KEY:
+        return (target,)
+    return (target, *(other for other in targets if other.is_twin_of(target)))
+
+
+def _pointless(target: Target, failed: Sequence[tuple[Target, Failure]]) -> bool:
+    """True when what went wrong before would go wrong here too."""
+    return any(
+        target.provider == gone.provider if failure.kind is FailureKind.BUSY
+        else target.is_twin_of(gone) and failure.kind not in _OF_THE_KEY
+        for gone, failure in failed
+    )  # fmt: skip
 
 
 _UNKNOWN_WINDOW = 200_000

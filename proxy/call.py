@@ -19,6 +19,7 @@ from proxy.origins import ORIGINS
 from proxy.record import AttemptRecord, RequestRecord
 from proxy.repair import repaired
 from proxy.routing import RouteDecision
+from proxy.selection import Choice
 from proxy.window import scaled
 
 MAX_WHY = 1000
@@ -37,9 +38,12 @@ class Call:
     config: ConfigSnapshot
     record: RequestRecord
     started: float = field(default_factory=time.monotonic)
+    choice: Choice = Choice(())
 
     def __post_init__(self) -> None:
         self._why = [self.decision.why]
+        if self.choice.why:
+            self._why.append(self.choice.why)
         self.renderer: Renderer = self.inbound.renderer(self.request)
         if self.cooling:
             self._why.append("cooling: " + ", ".join(str(target) for target in self.cooling))

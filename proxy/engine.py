@@ -39,6 +39,7 @@ from proxy.part import Part
 from proxy.pipe import Pipe
 from proxy.progress import Progress, signatures_in
 from proxy.record import AttemptRecord
+from proxy.selection import SELECTOR
 
 log = logging.getLogger("proxy.engine")
 
@@ -144,9 +145,12 @@ async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> No
             # What was answered here without a call says nothing about the upstream.
             (board.succeeded if entry.status == 200 else board.released)(current.target, begun)
             call.succeeded(entry, current.target)
+            if call.request.operation == "messages":
+                SELECTOR.served(call.choice.seat, current.target)
             return
         call.failed(entry, failure)
-        board.failed(current.target, failure, begun)
+        for target in attempts.concerned(current.target, failure, call.targets):
+            board.failed(target, failure, begun)
         broken = ApiError(502, failure.error_type or "api_error", failure.message)
         interrupted = failure.kind is FailureKind.INTERRUPTED
         if interrupted and not may_go_on():

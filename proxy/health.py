@@ -32,7 +32,10 @@ MAX_SUBJECTS = 1000
 
 
 class Subject(NamedTuple):
-    """What is benched: an actual model of a provider, or a credential of it (then the model is empty)."""
+    """What is benched: an actual model of a provider, or a credential of it (then the model is empty).
+
+    Where the provider has several keys, a model is benched for one of them.
+    """
 
     provider: str
     actual_model: str
@@ -216,7 +219,7 @@ class CoolingBoard:
 
 
 def _subjects(target: Target) -> tuple[Subject, Subject]:
-    return Subject(*target.key), Subject(target.provider, "", target.credential_id or 0)
+    return Subject(*target.key, target.own_key), Subject(target.provider, "", target.credential_id or 0)
 
 
 BOARD = CoolingBoard()

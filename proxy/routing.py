@@ -249,6 +249,9 @@ class _Router:
         return next((row for row in self._config.providers.values() if row.name.casefold() == folded), None)
 
     def _offered(self, name: str) -> tuple[Target, ...]:
+        return tuple(replace(target, priority=place) for place, target in enumerate(self._offering(name)))
+
+    def _offering(self, name: str) -> tuple[Target, ...]:
         rows = self._config.providers.values()
         exact = tuple(for_model(row.template, name) for row in rows if name in row.models_offered)
         if exact:

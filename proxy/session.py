@@ -17,6 +17,19 @@ def session_of(request: MessagesRequest, headers: Mapping[str, str]) -> tuple[st
     return session[:100], headers.get("x-claude-code-agent-id", "")[:100]
 
 
+def affinity_of(request: MessagesRequest, headers: Mapping[str, str]) -> str:
+    """What keeps requests at one target: the session, else the whole `metadata.user_id`; "" for neither."""
+    session = session_of(request, headers)[0]
+    if session:
+        return session
+    try:
+        metadata = request.value("metadata")
+    except MalformedJson:
+        return ""
+    user = metadata.get("user_id") if isinstance(metadata, dict) else None
+    return user if isinstance(user, str) else ""
+
+
 def _from_metadata(request: MessagesRequest) -> str:
     try:
         metadata = request.value("metadata")

@@ -217,6 +217,8 @@ def _target(mapping: ModelMapping, provider: ProviderConfig) -> Target:
             first_content=mapping.first_content_timeout_s or general.first_content,
             idle=mapping.idle_timeout_s or general.idle,
         ),
+        priority=mapping.priority,
+        weight=mapping.weight,
     )
     return for_model(template, mapping.actual_model, mapping.context_window, mapping.max_output_tokens)
 

@@ -27,7 +27,8 @@ from proxy.pipe import Pipe
 from proxy.record import RequestRecord
 from proxy.request_id import new_request_id
 from proxy.routing import RoutingError, decide
-from proxy.session import session_of
+from proxy.selection import SELECTOR
+from proxy.session import affinity_of, session_of
 
 JSON = "application/json"
 MAX_QUERY = 2000
@@ -122,8 +123,17 @@ def _begin(
     except ApiError as error:
         raise _refused(record, error) from error
     record.route, record.logical_model = decision.reason.value, decision.model
-    targets, cooling = BOARD.order(decision.targets)
-    return Call(inbound, parsed.without_subagent_tag(), decision, targets, cooling, config, record)
+    choice = SELECTOR.choose(decision.targets, decision.model, affinity_of(parsed, headers), BOARD.order)
+    return Call(
+        inbound,
+        parsed.without_subagent_tag(),
+        decision,
+        choice.targets,
+        choice.cooling,
+        config,
+        record,
+        choice=choice,
+    )
 
 
 def _refused(record: RequestRecord, error: ApiError) -> ApiError:

@@ -10,7 +10,7 @@ import contextlib
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import uvicorn
 
@@ -18,18 +18,24 @@ from providers import client
 from providers.wire.grammar import Grammar, GrammarError
 from providers.wire.messages import MessagesEvent
 from providers.wire.sse import SseDecoder
-from proxy import budget, health, logbook, snapshot
+from proxy import budget, health, logbook, selection, snapshot
 from proxy.config import ConfigSnapshot, ModelConfig, ProviderConfig, RouterConfig
+
+
+def in_order(targets):
+    """Targets without a priority of their own are tried in the order given."""
+    return tuple(t if t.priority else replace(t, priority=place) for place, t in enumerate(targets, start=1))
 
 
 def config_of(models, *, default="", keys=None, **fields):
     """A snapshot from {logical name: [targets]}."""
-    found = {name: ModelConfig(name, tuple(targets), created=1_700_000_000) for name, targets in models.items()}
+    found = {name: ModelConfig(name, in_order(targets), created=1_700_000_000) for name, targets in models.items()}
     providers = {}
     for model in found.values():
         for target in model.targets:
             providers.setdefault(target.provider, ProviderConfig(target.provider, target))
-    secrets = tuple({t.secret.reveal() for m in found.values() for t in m.targets if t.secret})
+    keyed = [t for m in found.values() for target in m.targets for t in target.with_each_key()]
+    secrets = tuple({t.secret.reveal() for t in keyed if t.secret})
     return ConfigSnapshot(
         models=found, models_folded={n.casefold(): m for n, m in found.items()}, providers=providers,
         router=fields.pop("router", RouterConfig(default=default)), keys=keys or {}, secrets=secrets, **fields,
@@ -129,4 +135,5 @@ def running(application):
         snapshot._current = None
         health.BOARD.clear()
         budget.BUDGET.clear()
+        selection.SELECTOR.forget()
     assert not illegal, illegal

@@ -37,11 +37,12 @@ class HealthStateAdmin(ReadOnly, PageAdmin):
 
     @display(description="Model or key")
     def what(self, row: HealthState) -> str:
-        """The actual model, or the key by its last characters."""
-        if row.actual_model:
+        """The actual model, the key by its last characters, or one with the other."""
+        if not row.credential_id:
             return row.actual_model
         key = Credential.objects.filter(pk=row.credential_id).first()
-        return f"key {key}" if key is not None else "a key that is gone"
+        told = f"key {key}" if key is not None else "a key that is gone"
+        return f"{row.actual_model} by {told}" if row.actual_model else told
 
     @display(description="Failure", ordering="kind", label="warning")
     def shown_kind(self, row: HealthState) -> str:

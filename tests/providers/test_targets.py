@@ -7,7 +7,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from providers.presets import PRESETS
-from providers.targets import Secret, Target, UpstreamRequest
+from providers.targets import Secret, SpareKey, Target, UpstreamRequest
 from tests import cast
 
 KEY = "sk-very-secret-value"
@@ -65,3 +65,22 @@ def test_secrets_are_the_key_and_what_signs_in_by_header():
     headers = (("Authorization", "Bearer abcdefgh"), ("X-Title", "mine"))
     assert cast.target(extra_headers=headers).secrets == (cast.KEY, "Bearer abcdefgh", "abcdefgh")
     assert cast.target(secret=Secret("")).secrets == ()
+
+
+def test_a_target_is_made_of_each_key():
+    """Each has the key's secret and a health of its own, and they are twins; one key alone changes nothing."""
+    plain = Target("p", PRESETS["openai"], "http://127.0.0.1:9", "m", Secret("first-secret"), 1)
+    assert plain.with_each_key() == (plain,)
+    assert plain.key == ("p", "m")
+    one, two = replace(plain, spare_keys=(SpareKey(Secret("second-secret"), 2),)).with_each_key()
+    assert [key.secret.reveal() for key in (one, two)] == ["first-secret", "second-secret"]
+    assert [key.key_told for key in (one, two)] == ["key 1 of 2", "key 2 of 2"]
+    assert one.key == two.key == plain.key
+    assert (plain.own_key, one.own_key, two.own_key) == (0, 1, 2)
+    assert replace(plain, spare_keys=(SpareKey(Secret("second-secret"), 2),)).secrets == (
+        "first-secret",
+        "second-secret",
+    )
+    assert one.is_twin_of(two) and not one.is_twin_of(one)
+    assert not one.is_twin_of(replace(two, actual_model="other"))
+    assert "second-secret" not in repr(two)

@@ -107,3 +107,40 @@ def test_who_may_not_begin_comes_last(held, called):
     got, verdict = play([A, B, C], ["rate_limited"] * 3, begin=lambda target: target.provider not in held)
     assert "".join(name for name, _ in got) == called
     assert verdict.failure.kind == "rate_limited"
+
+
+@pytest.mark.parametrize(
+    ("kind", "called"),
+    [
+        ("rate_limited", [1, 2, None]),
+        ("refused_key", [1, 2, None]),
+        ("quota", [1, 2, None]),
+        ("timed_out", [1, None]),
+        ("no_such_model", [1, None]),
+        ("busy", [1, None]),
+    ],
+)
+def test_another_key_is_tried_only_where_it_can_help(kind, called):
+    """The same model with another key comes next after a refusal of the key, and is skipped after anything else."""
+    keys = [cast.target("a", credential_id=number) for number in (1, 2)]
+    plan = attempts.plan([*keys, B], lambda: 0.0)
+    current, got = next(plan), []
+    with pytest.raises(StopIteration):
+        while True:
+            got.append(current.target.credential_id)
+            current = plan.send(cast.failure(kind))
+    assert got == called
+
+
+def test_a_busy_provider_is_left_whatever_its_models():
+    """Its other models share the limit; a failure of another kind leaves them in the chain."""
+    other = cast.target("a", "other")
+    assert [name for name, _ in play([A, other, B], ["busy", "busy"])[0]] == ["a", "b"]
+    assert [name for name, _ in play([A, other, B], ["timed_out"] * 3)[0]] == ["a", "a", "b"]
+
+
+def test_whose_failure_it_is():
+    """A refused key is that key's alone; a provider that is away is away for each of its keys."""
+    one, two = (cast.target("a", credential_id=number) for number in (1, 2))
+    assert attempts.concerned(one, cast.failure("rate_limited"), [one, two, B]) == (one,)
+    assert attempts.concerned(one, cast.failure("unreachable"), [one, two, B]) == (one, two)

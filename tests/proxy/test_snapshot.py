@@ -160,3 +160,22 @@ async def test_without_a_snapshot_a_request_is_told_why(database_away):
             assert "DATABASE_URL" in refused.value.message
     finally:
         await asyncio.to_thread(snapshot.stop)
+
+
+def test_every_enabled_key_is_in_memory_and_a_broken_one_is_left_out(provider, caplog):
+    """A target knows all its provider's keys, its weight and limit; all are scrubbed; a lost one is absent."""
+    for label, secret, enabled in (("b", "sk-canary-second-key", True), ("off", "sk-canary-disabled", False)):
+        credential = Credential(provider=provider, label=label, enabled=enabled)
+        credential.set_secret(secret)
+        credential.save()
+    Credential.objects.create(provider=provider, label="lost", sealed="broken")
+    Provider.objects.filter(pk=provider.pk).update(max_concurrency=3)
+    model = LogicalModel.objects.create(name="m")
+    ModelMapping.objects.create(logical_model=model, priority=4, provider=provider, actual_model="x", weight=7)
+    config = snapshot.load()
+    (target,) = config.models["m"].targets
+    secrets = [one.secret.reveal() for one in target.with_each_key()]
+    assert secrets == ["sk-canary-0123456789", "sk-canary-second-key"]
+    assert set(config.secrets) == set(secrets)
+    assert (target.priority, target.weight, target.max_concurrency, target.problem) == (4, 7, 3, "")
+    assert "provider main: its key lost is left out" in caplog.text
