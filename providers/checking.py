@@ -39,6 +39,7 @@ HINTS: dict[FailureKind, str] = {
     FailureKind.TIMED_OUT: "Try again with more time (checkproviders --timeout): a local model may have to load first.",
     FailureKind.RATE_LIMITED: "The vendor asks to wait: try again later, or raise the limit of the account.",
     FailureKind.OVERLOADED: "The vendor, or a gateway before it, has trouble of its own: try again later.",
+    FailureKind.BUSY: "Its limit of calls at once is reached here: try again, or raise the limit of the provider.",
     FailureKind.QUOTA: "The account has no credit left: top it up on the vendor's billing page.",
     FailureKind.REFUSED_KEY: f"{_KEY} A 403 may mean that it is not allowed to use this model.",
     FailureKind.NO_SUCH_MODEL: f"Name a model the provider has. A wrong base URL can look like this too: {_BASE_URL}",

@@ -50,6 +50,7 @@ def test_a_quota_is_not_worth_a_retry():
     assert {kind for kind in FailureKind if not RULES[kind].client_may_retry} == {
         FailureKind.QUOTA,
         FailureKind.REFUSED_KEY,
+        FailureKind.REJECTED,
     }
 
 
