@@ -43,7 +43,9 @@ def test_the_list_shows_models_and_keys(admin_client, provider):
     state("", credential_id=key.pk, kind="refused_key")
     state("old", seconds=-5)
     state("", credential_id=key.pk + 99)
+    state("shared", credential_id=key.pk)
     text = admin_client.get(reverse(LIST)).content.decode()
+    assert f"shared by key {key}" in text
     for told in ("gpt-5.2", "rate limited", "…6789", "refused key", "a key that is gone", "the next request tries it"):
         assert told in text
     assert "&lt;b&gt;slow down" in text and "<b>slow" not in text
