@@ -104,5 +104,6 @@ def test_the_setting_turns_it_off(live, upstream, otherwise, last):
     assert live.record().outcome == "interrupted"
     assert live.record().usage.output > 0
     if otherwise == "cut":
+        live.wait_for(lambda: live.illegal)  # told by the server's thread, a moment later
         assert live.illegal == ["the stream ended without message_stop or an error event"]
         live.illegal.clear()
