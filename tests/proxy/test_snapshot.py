@@ -1,4 +1,5 @@
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError
@@ -123,6 +124,8 @@ def database_away(monkeypatch):
     monkeypatch.setattr(snapshot, "load", fail)
     monkeypatch.setattr(snapshot, "_current", None)
     monkeypatch.setattr(snapshot, "_trouble", "")
+    # The watcher gives up its own connection; here that would be the test's, in the middle of its transaction.
+    monkeypatch.setattr(snapshot, "connection", SimpleNamespace(close=lambda: None))
 
 
 def test_a_database_that_is_away_leaves_the_last_snapshot_in_force(database_away, monkeypatch, caplog):
