@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from providers.errors import Failure, FailureKind, UpstreamFailure, kind_of_status, plain_words
 from providers.outbound.answers import counted_number
+from providers.outbound.error_bodies import NO_REASON
 from providers.outbound.listing import list_request, listed_names
 from providers.outbound.retry_after import retry_after_seconds
 from providers.outbound.vertex import published, vertex_models
@@ -31,7 +32,6 @@ from providers.wire.sse import ServerSentEvent
 
 DEFAULT_VERSION = "2023-06-01"
 VERTEX_VERSION = "vertex-2023-10-16"
-NO_REASON = "the upstream gave no reason"
 
 _BY_TYPE = {
     "overloaded_error": FailureKind.OVERLOADED,

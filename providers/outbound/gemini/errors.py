@@ -10,11 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from providers.errors import RULES, Failure, FailureKind, kind_of_status, plain_words
+from providers.outbound.error_bodies import NO_REASON, error_in, error_words
 from providers.outbound.retry_after import retry_after_seconds
 from providers.outbound.wordings import NO_NUMBERS, too_long_message
-from providers.wire.spans import MalformedJson, loads
-
-NO_REASON = "the upstream gave no reason"
 
 _BY_WORD = {
     "INVALID_ARGUMENT": FailureKind.REJECTED,
@@ -43,14 +41,7 @@ _PAYLOAD = re.compile(r"request payload size exceeds", re.IGNORECASE)
 
 def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """What an answer other than 2xx means. `headers` has lower-case names."""
-    try:
-        parsed = loads(body)
-    except MalformedJson:
-        parsed = None
-    if isinstance(parsed, list) and parsed:
-        parsed = parsed[0]
-    error = (parsed.get("error") or parsed) if isinstance(parsed, dict) else body.decode("utf-8", "replace")
-    return error_failure(error, status, retry_after_seconds(headers, status))
+    return error_failure(error_in(body), status, retry_after_seconds(headers, status))
 
 
 def error_failure(error: Any, status: int, retry_after_s: float | None = None) -> Failure:
@@ -61,7 +52,7 @@ def error_failure(error: Any, status: int, retry_after_s: float | None = None) -
     fields: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
     details = fields.get("details")
     details = [detail for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
-    message = _message(fields)
+    message = error_words(fields)
     kind = _refined(_kind(fields, status), message, details)
     wait = _retry_delay(details) or retry_after_s
     if kind is FailureKind.QUOTA and wait is not None and wait < RULES[kind].cool_s:
@@ -74,16 +65,6 @@ def error_failure(error: Any, status: int, retry_after_s: float | None = None) -
         if rewritten is not None or kind is FailureKind.TOO_LONG:
             return Failure(FailureKind.TOO_LONG, rewritten or NO_NUMBERS, status, wait, "invalid_request_error")
     return Failure(kind, plain_words(message) or NO_REASON, status, wait)
-
-
-def _message(fields: Mapping[str, Any]) -> str:
-    for key in ("message", "detail", "error"):
-        value = fields.get(key)
-        if isinstance(value, str) and value.strip():
-            return value
-        if isinstance(value, dict | list):
-            return str(value)
-    return NO_REASON
 
 
 def _kind(fields: Mapping[str, Any], status: int) -> FailureKind:

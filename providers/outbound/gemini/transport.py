@@ -10,6 +10,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
+from providers.outbound.call_headers import call_headers
 from providers.outbound.vertex import published, versioned, vertex_models
 from providers.targets import Target, UpstreamRequest
 from providers.wire.messages import MessagesRequest
@@ -42,7 +43,7 @@ def call(messages: MessagesRequest, target: Target, body: dict[str, Any], verb: 
         url, sent = f"{versioned(target.base_url, 'v1beta')}/models/{_in_path(_model(target))}", body
         if verb == "count":
             sent = {"generateContentRequest": {"model": f"models/{_model(target)}", **body}}
-    return UpstreamRequest("POST", url + _METHODS[verb], _headers(target, verb), dumps(sent))
+    return UpstreamRequest("POST", url + _METHODS[verb], call_headers(target, verb == "stream"), dumps(sent))
 
 
 def _model(target: Target) -> str:
@@ -76,13 +77,3 @@ def _conversation(messages: MessagesRequest) -> bytes:
 def _opaque(seed: bytes) -> str:
     """An id that is the same for the same seed and tells nothing of it."""
     return str(UUID(bytes=hashlib.sha256(seed).digest()[:16], version=5))
-
-
-def _headers(target: Target, verb: Verb) -> dict[str, str]:
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if verb == "stream" else "application/json",
-        "accept-encoding": "identity",
-        "user-agent": "ccm",
-    }
-    return headers | target.own_headers()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from providers.errors import Failure
 from providers.outbound.base import Translator
+from providers.outbound.call_headers import call_headers
 from providers.outbound.incapable import readable
 from providers.outbound.listing import list_request, listed_names
 from providers.outbound.names import NameMap
@@ -35,7 +36,7 @@ class OpenAIChat:
         with readable():
             body, repaired = native_body(source, target) if source else (dumps(build_body(messages, target)), ())
         url = target.base_url + "/chat/completions"
-        return UpstreamRequest("POST", url, _headers(messages, target), body, repaired)
+        return UpstreamRequest("POST", url, call_headers(target, messages.stream), body, repaired)
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
         """Chat has no counter."""
@@ -82,16 +83,6 @@ def local_stops(messages: MessagesRequest, target: Target) -> list[str]:
     """The stop sequences to apply here: all of them, when the target does not take as many."""
     stops = stop_sequences(messages)
     return stops if len(stops) > target.preset.quirks.stop else []
-
-
-def _headers(messages: MessagesRequest, target: Target) -> dict[str, str]:
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if messages.stream else "application/json",
-        "accept-encoding": "identity",
-        "user-agent": "ccm",
-    }
-    return headers | target.own_headers()
 
 
 OPENAI_CHAT = OpenAIChat()

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.errors import Failure, FailureKind, kind_of_status, plain_words
+from providers.outbound.error_bodies import NO_REASON, error_in, error_words
 from providers.outbound.retry_after import retry_after_seconds
 from providers.outbound.wordings import too_long_message
-from providers.wire.spans import MalformedJson, loads
-
-NO_REASON = "the upstream gave no reason"
 
 _QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "quota_exceeded", "insufficient_balance"}
 _BY_CODE = {
@@ -30,20 +28,13 @@ _BY_CODE = {
 
 def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """What an answer other than 2xx means. `headers` has lower-case names."""
-    try:
-        parsed = loads(body)
-    except MalformedJson:
-        parsed = None
-    if isinstance(parsed, list) and parsed:
-        parsed = parsed[0]
-    error = (parsed.get("error") or parsed) if isinstance(parsed, dict) else body.decode("utf-8", "replace")
-    return error_failure(error, status, retry_after_seconds(headers, status))
+    return error_failure(error_in(body), status, retry_after_seconds(headers, status))
 
 
 def error_failure(error: Any, status: int, retry_after_s: float | None = None) -> Failure:
     """What an `error` object (or text) means; `status` is the HTTP status it came with."""
     fields = error if isinstance(error, dict) else {"message": error}
-    message = _message(fields)
+    message = error_words(fields, "msg")
     codes = [str(fields.get(key) or "").lower() for key in ("code", "type")]
     kind = _kind(status, codes)
     if kind in (FailureKind.RATE_LIMITED, FailureKind.REFUSED_KEY) and _QUOTA_CODES & set(codes):
@@ -56,16 +47,6 @@ def error_failure(error: Any, status: int, retry_after_s: float | None = None) -
         if rewritten is not None:
             return Failure(FailureKind.TOO_LONG, rewritten, status, retry_after_s, "invalid_request_error")
     return Failure(kind, plain_words(message) or NO_REASON, status, retry_after_s)
-
-
-def _message(fields: Mapping[str, Any]) -> str:
-    for key in ("message", "detail", "error", "msg"):
-        value = fields.get(key)
-        if isinstance(value, str) and value.strip():
-            return value
-        if isinstance(value, dict | list):
-            return str(value)
-    return NO_REASON
 
 
 def _kind(status: int, codes: list[str]) -> FailureKind:

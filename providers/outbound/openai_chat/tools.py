@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from providers.outbound.names import NameMap
+from providers.outbound.tool_choice import shared_tool_choice
 from providers.outbound.toolset import Tool
 from providers.presets import Quirks
 
@@ -24,18 +25,11 @@ def _function(tool: Tool, names: NameMap) -> dict[str, Any]:
 
 def tool_choice(choice: Any, tools: list[dict[str, Any]], names: NameMap, quirks: Quirks) -> dict[str, Any]:
     """`tool_choice` and `parallel_tool_calls`, when the client said something about them and the tool is offered."""
-    if not isinstance(choice, dict):
-        return {}
-    found: dict[str, Any] = {}
-    kind = choice.get("type")
-    if kind in ("auto", "none"):
-        found["tool_choice"] = kind
-    elif kind == "any":
-        found["tool_choice"] = "required"
-    elif kind == "tool" and isinstance(choice.get("name"), str):
-        name = names.sent(choice["name"])
-        if any(tool["function"]["name"] == name for tool in tools):
-            found["tool_choice"] = {"type": "function", "function": {"name": name}}
-    if choice.get("disable_parallel_tool_use") is True and quirks.parallel_tool_calls:
-        found["parallel_tool_calls"] = False
-    return found
+    return shared_tool_choice(choice, quirks, lambda name: _named(name, tools, names))
+
+
+def _named(name: str, tools: list[dict[str, Any]], names: NameMap) -> dict[str, Any]:
+    sent = names.sent(name)
+    if any(tool["function"]["name"] == sent for tool in tools):
+        return {"tool_choice": {"type": "function", "function": {"name": sent}}}
+    return {}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from providers.errors import Failure
 from providers.outbound.answers import counted_number
 from providers.outbound.base import Translator
+from providers.outbound.call_headers import call_headers
 from providers.outbound.incapable import readable
 from providers.outbound.listing import list_request, listed_names
 from providers.outbound.native import own_words
@@ -37,7 +38,7 @@ class OpenAIResponses:
             else:
                 body, repaired = build_body(messages, target)
                 sent = dumps(body)
-        headers = _headers(target, messages.stream or target.preset.addressing == "codex")
+        headers = call_headers(target, messages.stream or target.preset.addressing == "codex")
         return UpstreamRequest("POST", _address(target, "/responses"), headers, sent, repaired)
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
@@ -46,7 +47,7 @@ class OpenAIResponses:
             return None
         with readable():
             sent = dumps(count_body(messages, target))
-        return UpstreamRequest("POST", _address(target, "/responses/input_tokens"), _headers(target, False), sent)
+        return UpstreamRequest("POST", _address(target, "/responses/input_tokens"), call_headers(target, False), sent)
 
     def counted(self, body: bytes) -> int | None:
         """`input_tokens` of a counter's answer."""
@@ -87,16 +88,6 @@ class OpenAIResponses:
 
 def _address(target: Target, path: str) -> str:
     return target.base_url + path
-
-
-def _headers(target: Target, stream: bool) -> dict[str, str]:
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if stream else "application/json",
-        "accept-encoding": "identity",
-        "user-agent": "ccm",
-    }
-    return headers | target.own_headers()
 
 
 OPENAI_RESPONSES = OpenAIResponses()

@@ -9,11 +9,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from providers.errors import Failure, FailureKind, kind_of_status, plain_words
+from providers.outbound.error_bodies import NO_REASON, error_words
 from providers.outbound.retry_after import MAX_S, MIN_S, retry_after_seconds
 from providers.outbound.wordings import too_long_message
 from providers.wire.spans import MalformedJson, loads
-
-NO_REASON = "the upstream gave no reason"
 
 _QUOTA_CODES = {
     "insufficient_quota", "billing_hard_limit_reached", "quota_exceeded", "usage_limit_reached", "usage_not_included",
@@ -63,7 +62,7 @@ def error_failure(error: Any, status: int) -> Failure:
 
 def _failure(error: Any, status: int, headers: Mapping[str, str]) -> Failure:
     fields = error if isinstance(error, dict) else {"message": error}
-    message = _message(fields)
+    message = error_words(fields, "msg")
     codes = [str(fields.get(key) or "").lower() for key in ("code", "type")]
     kind = _kind(status, codes, message)
     wait = _wait(fields, headers, message, status)
@@ -80,16 +79,6 @@ def _failure(error: Any, status: int, headers: Mapping[str, str]) -> Failure:
     # A rejection is told with the upstream's status: inside a 200 that is the one it would have had.
     own = 400 if kind is FailureKind.REJECTED and status < 400 else status
     return Failure(kind, plain_words(message) or NO_REASON, own, wait)
-
-
-def _message(fields: Mapping[str, Any]) -> str:
-    for key in ("message", "detail", "error", "msg"):
-        value = fields.get(key)
-        if isinstance(value, str) and value.strip():
-            return value
-        if isinstance(value, dict | list):
-            return str(value)
-    return NO_REASON
 
 
 def _kind(status: int, codes: list[str], message: str) -> FailureKind:
