@@ -15,6 +15,7 @@ def remembered(monkeypatch):
     memory = origins.Origins()
     monkeypatch.setattr("proxy.call.ORIGINS", memory)
     monkeypatch.setattr("proxy.engine.ORIGINS", memory)
+    monkeypatch.setattr("proxy.stream_run.ORIGINS", memory)
     return memory
 
 

@@ -1,0 +1,165 @@
+"""One streamed answer, over as many attempts as it takes.
+
+Until the first event with real content (the commit point) nothing has been promised and every
+failure moves on unseen; after it another target can only go on with what was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from providers import client
+from providers.errors import Failure, FailureKind, UpstreamFailure
+from providers.outbound.base import Translator
+from providers.outbound.formats import OUTBOUND
+from providers.targets import Target, Timeouts
+from providers.wire.messages import MessagesRequest, Usage
+from providers.wire.spans import MalformedJson
+from providers.wire.sse import EventTooLarge, SseDecoder
+from proxy.attempts import Attempt
+from proxy.call import Call
+from proxy.continuation import MAX_CONTINUATIONS, Seam, Transcript, continued
+from proxy.health import BOARD
+from proxy.origins import ORIGINS
+from proxy.part import Part
+from proxy.pipe import Pipe
+from proxy.progress import Progress
+from proxy.record import AttemptRecord
+from proxy.upstream import MAX_REPLY, callable_target, checked
+
+
+class StreamRun:
+    """One streamed answer, over as many attempts as it takes."""
+
+    def __init__(self, call: Call, pipe: Pipe) -> None:
+        self._call = call
+        self._pipe = pipe
+        self.committed = False
+        """True once real content is on its way to the client: whoever comes next can only go on with it."""
+        self._sent = Transcript()
+        self._continuations = 0
+        self._begun = 0.0
+
+    def may_go_on(self) -> bool:
+        """True when another target can take over after content: the setting, what was sent and the limit allow it."""
+        wanted = self._call.config.streams.goes_on and self._continuations < MAX_CONTINUATIONS
+        return self.committed and wanted and self._sent.may_go_on
+
+    def sent_usage(self) -> Usage:
+        """The tokens of what was sent, as far as they were told; the text's are counted here."""
+        told = self._call.record.usage
+        return replace(told, output=max(told.output, self._sent.usage.output))
+
+    async def attempt(self, current: Attempt, entry: AttemptRecord) -> None:
+        """Call one target and forward its stream. Raises UpstreamFailure (interrupted after the commit point)."""
+        target, self._begun = current.target, BOARD.now()
+        callable_target(target)
+        outbound = OUTBOUND[target.preset.wire_format]
+        local = outbound.local(self._call.request)
+        if local is not None:
+            self._commit(entry, target)
+            await self._pipe.put(b"".join(map(self._call.fresh_renderer().render, local)))
+            return
+        request = self._request(target)
+        outgoing = outbound.request(request, target)
+        self._call.repaired(target, outgoing.repaired)
+        sending = client.send(outgoing, target.timeouts)
+        del outgoing  # its body is large, and the answer may take an hour
+        timeouts = target.timeouts
+        part = self._part(outbound.translator(request, target))
+        try:
+            async with asyncio.timeout(timeouts.first_content) as limit, sending as response:
+                await checked(entry, target, response)
+                if "event-stream" not in response.headers.get("content-type", "event-stream"):
+                    outbound.reply(await response.read(MAX_REPLY), request, target)
+                    raise UpstreamFailure(Failure(FailureKind.GARBLED, "not the stream that was asked for", 200))
+                await self._forward(response, part, current, entry, limit)
+        except UpstreamFailure as error:
+            raise self._placed(error.failure) from error
+        except (MalformedJson, EventTooLarge) as error:
+            raise self._placed(Failure(FailureKind.GARBLED, f"{error}", 200)) from error
+        except TimeoutError as error:
+            raise self._placed(self._too_slow(timeouts)) from error
+
+    def _request(self, target: Target) -> MessagesRequest:
+        request = self._call.request_for(target)
+        if not self.committed:
+            return request
+        self._continuations += 1
+        self._call.goes_on(target, len(self._sent.text))
+        return continued(request, self._sent.text, target)
+
+    def _part(self, translator: Translator) -> Part:
+        if self.committed:
+            return Part(translator, self._call.renderer, self._sent, Seam(self._sent))
+        self._sent = Transcript()  # what an earlier attempt held was never sent
+        return Part(translator, self._call.fresh_renderer(), self._sent)
+
+    async def _forward(
+        self, response: client.UpstreamResponse, part: Part, current: Attempt, entry: AttemptRecord,
+        limit: asyncio.Timeout,
+    ) -> None:  # fmt: skip
+        try:
+            await self._read(response, part, current, entry, limit)
+        except (UpstreamFailure, MalformedJson, EventTooLarge):
+            # Nobody has seen these events before the commit point; after it they came before the fault.
+            if self.committed:
+                await self._pipe.put(part.taken())
+            raise
+
+    async def _read(
+        self, response: client.UpstreamResponse, part: Part, current: Attempt, entry: AttemptRecord,
+        limit: asyncio.Timeout,
+    ) -> None:  # fmt: skip
+        target, decoder = current.target, SseDecoder()
+        async for chunk in response.chunks():
+            alive = False
+            for sse in decoder.feed(chunk):
+                alive = alive or not (sse.is_comment or sse.name == "ping")
+                part.feed(sse)
+            self._note(part.progress, target)
+            if alive:
+                if part.progress.has_content:
+                    self._commit(entry, target)
+                # Events without content are a model that thinks unseen: they never shorten the wait for the first.
+                silence_ends = time.monotonic() + target.timeouts.idle
+                limit.reschedule(silence_ends if self.committed else max(limit.when() or 0.0, silence_ends))
+            if self.committed:
+                await self._pipe.put(part.taken())
+            if part.ended:
+                break
+        for sse in decoder.finish():
+            part.feed(sse)
+        part.finish()
+        self._note(part.progress, target)
+        if not part.may_be_empty and not current.last:
+            raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer holds no content", 200))
+        self._commit(entry, target)
+        await self._pipe.put(part.taken())
+
+    def _note(self, progress: Progress, target: Target) -> None:
+        while progress.signatures:
+            ORIGINS.note(progress.signatures.pop(), target.provider)
+        if progress.usage != Usage():
+            self._call.record.usage = progress.usage
+        self._call.record.stop_reason = progress.stop_reason or ""
+
+    def _commit(self, entry: AttemptRecord, target: Target) -> None:
+        self.committed = True
+        if entry.first_content_ms is None:
+            self._call.content(entry, target)
+            if entry.status == 200:
+                BOARD.succeeded(target, self._begun)  # now, not after minutes of text: others wait for this probe
+
+    def _placed(self, failure: Failure) -> UpstreamFailure:
+        """The failure as what it means at this point of the stream, ready to raise."""
+        if self.committed:
+            failure = Failure(FailureKind.INTERRUPTED, failure.message, 0, failure.retry_after_s, failure.error_type)
+        return UpstreamFailure(failure)
+
+    def _too_slow(self, timeouts: Timeouts) -> Failure:
+        if self.committed:
+            return Failure(FailureKind.TIMED_OUT, f"the upstream fell silent for {timeouts.idle:g} s")
+        return Failure(FailureKind.TIMED_OUT, f"no content within {timeouts.first_content:g} s")
