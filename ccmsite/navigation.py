@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.http import HttpRequest
 from django.urls import reverse_lazy
 
 _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -24,17 +26,31 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("People", (("Users", "person", "auth_user"), ("Groups", "group", "auth_group"))),
 )
 
+_PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {}
+"""Pages that are no table's, after the tables of a group: title, icon, name, permission."""
+
+
+def _allowed(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)
+
 
 def navigation() -> list[dict[str, Any]]:
-    """The sidebar's groups, as the theme wants them."""
+    """The sidebar's groups, as the theme wants them; what somebody may not see is not offered."""
     return [
         {
             "title": title,
             "separator": True,
-            "items": [
-                {"title": name, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
-                for name, icon, model in items
-            ],
+            "items": [_item(*item) for item in items] + [_page(*page) for page in _PAGES.get(title, ())],
         }
         for title, items in _GROUPS
     ]
+
+
+def _item(name: str, icon: str, model: str) -> dict[str, Any]:
+    app, _, noun = model.partition("_")
+    link = reverse_lazy(f"admin:{model}_changelist")
+    return {"title": name, "icon": icon, "link": link, "permission": _allowed(f"{app}.view_{noun}")}
+
+
+def _page(name: str, icon: str, page: str, permission: str) -> dict[str, Any]:
+    return {"title": name, "icon": icon, "link": reverse_lazy(f"pages:{page}"), "permission": _allowed(permission)}

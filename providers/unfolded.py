@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin as UnfoldAdmin
@@ -44,3 +47,12 @@ class ConfigAdmin(SimpleHistoryAdmin, PageAdmin):
 
     warn_unsaved_form = True
     compressed_fields = True
+
+    def history_form_view(
+        self, request: HttpRequest, object_id: str, version_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """An earlier version; going back to it takes the right to change (the library asks only for that to look)."""
+        if request.method == "POST" and not self.has_change_permission(request):
+            raise PermissionDenied
+        page: HttpResponse = super().history_form_view(request, object_id, version_id, extra_context)
+        return page

@@ -211,6 +211,12 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         """Pages without a total."""
         return InfinitePaginator(queryset, per_page, request.GET.get(PAGE_VAR, ""))
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """All that is known of the request; what people wrote only for those who may read it."""
+        if request.user.has_perm("proxy.view_bodies"):
+            return self.fieldsets
+        return tuple(part for part in self.fieldsets if part[0] != "Body")
+
     @display(description="Time", ordering="time")
     def when(self, row: RequestLog) -> str:
         """The time on one line, to the second."""

@@ -65,6 +65,10 @@ class RequestLog(models.Model):
     instance = models.UUIDField(null=True, blank=True, editable=False)
 
     class Meta:
+        permissions = (
+            ("view_bodies", "Can read the captured text of requests"),
+            ("use_console", "Can send requests from the console"),
+        )
         ordering = ("-id",)
         verbose_name = "request"
         verbose_name_plural = "request history"

@@ -1,0 +1,19 @@
+"""Where the admin's own pages are. Each is for staff, and says itself which permission it takes."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import URLPattern, path
+from django.views.generic.base import View
+
+PAGES: tuple[tuple[str, type[View], str], ...] = ()
+"""Path below /admin/, view, name (reversed as "pages:NAME")."""
+
+app_name = "pages"
+
+
+def _pattern(where: str, view: type[View], name: str) -> URLPattern:
+    return path(where, admin.site.admin_view(view.as_view()), name=name)
+
+
+urlpatterns = [_pattern(*row) for row in PAGES]
