@@ -12,6 +12,7 @@ from django.core.asgi import get_asgi_application
 
 django_app = get_asgi_application()  # the apps must be loaded before our own modules are
 
-from ccmsite.light import App, LightHandler, refuse_websocket  # noqa: E402
+from ccmsite.light import App, LightHandler  # noqa: E402
+from ccmsite.sockets import websocket_app  # noqa: E402
 
-application = ProtocolTypeRouter({"http": LightHandler(cast(App, django_app)), "websocket": refuse_websocket})
+application = ProtocolTypeRouter({"http": LightHandler(cast(App, django_app)), "websocket": websocket_app()})

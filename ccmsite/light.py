@@ -207,6 +207,6 @@ async def _send(response: HttpResponseBase, send: Send) -> None:
 
 
 async def refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
-    """No page of ours opens a WebSocket; whoever knocks is told no."""
+    """No page of ours opens a WebSocket there; whoever knocks is told no."""
     await receive()
     await send({"type": "websocket.close", "code": 4404})

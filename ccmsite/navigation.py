@@ -26,7 +26,9 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("People", (("Users", "person", "auth_user"), ("Groups", "group", "auth_group"))),
 )
 
-_PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {}
+_PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "Watch": (("Live", "sensors", "live", "proxy.view_requestlog"),),
+}
 """Pages that are no table's, after the tables of a group: title, icon, name, permission."""
 
 

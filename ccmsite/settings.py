@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from django.templatetags.static import static
+
 from ccmsite import environment
 from ccmsite.environment import BASE_DIR, env
 from ccmsite.logs import logging_config
@@ -197,5 +199,6 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "alt_route",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("proxy/pages.css")],
     "SIDEBAR": {"show_search": True, "navigation": navigation()},
 }

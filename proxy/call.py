@@ -20,6 +20,7 @@ from proxy.record import AttemptRecord, RequestRecord
 from proxy.repair import repaired
 from proxy.routing import RouteDecision
 from proxy.selection import Choice
+from proxy.tail import TAIL
 from proxy.window import scaled
 
 MAX_WHY = 1000
@@ -110,6 +111,7 @@ class Call:
         entry.duration_ms = self.elapsed_ms() - entry.started_ms
         status = f" {failure.status}" if failure.status else ""
         self._why.append(f"{entry.provider}/{entry.actual_model}: {failure.kind.value}{status}")
+        TAIL.failed(self.record, entry)
 
     def content(self, entry: AttemptRecord, target: Target) -> None:
         """Note that real content has come: this target serves the request."""

@@ -23,6 +23,7 @@ from django.db import connection
 from proxy import log_rows, presence
 from proxy.record import RequestRecord, unfinished
 from proxy.spill import Spill, left_behind
+from proxy.tail import TAIL
 
 log = logging.getLogger("proxy.logbook")
 
@@ -104,10 +105,12 @@ class Logbook:
     def begin(self, record: RequestRecord) -> None:
         """Know of a request that runs, until its record is put. Never blocks, never raises."""
         self._running[record.request_id] = (time.monotonic(), record)
+        TAIL.began(record)
 
     def put_nowait(self, record: RequestRecord) -> None:
         """Hand over a record. Never blocks, never raises."""
         self._running.pop(record.request_id, None)
+        TAIL.ended(record)
         if len(self._waiting) >= MAX_WAITING:
             self._rows_dropped += 1
             return

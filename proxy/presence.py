@@ -23,6 +23,11 @@ def beat(instance: uuid.UUID, rows_dropped: int = 0, bodies_dropped: int = 0) ->
         Instance.objects.create(pk=instance, **told)
 
 
+def living() -> int:
+    """How many processes have said lately that they live."""
+    return Instance.objects.filter(seen__gte=Now() - STALE).count()
+
+
 def sweep() -> int:
     """Mark what runs nowhere any more as lost; returns how many requests. Raises django.db.Error."""
     Instance.objects.filter(seen__lt=Now() - FORGET).delete()

@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.urls import URLPattern, path
 from django.views.generic.base import View
 
-PAGES: tuple[tuple[str, type[View], str], ...] = ()
+from proxy.pages.live import LivePage
+
+PAGES: tuple[tuple[str, type[View], str], ...] = (("live/", LivePage, "live"),)
 """Path below /admin/, view, name (reversed as "pages:NAME")."""
 
 app_name = "pages"

@@ -42,6 +42,7 @@ TABLES = {
 """A table: who sees its list and rows, who adds, changes and deletes; None: nobody."""
 OTHER_ROUTES = {
     "admin:auth_user_password_change": PEOPLE, "admin:provider_test": CONFIGURE, "admin:provider_models": CONFIGURE,
+    "pages:live": LOOK,
 }  # fmt: skip
 """URLs of a table beyond list, add, change, delete and history, and the pages that are no table's."""
 POSTED = {"admin:provider_test", "admin:provider_models"}

@@ -1,78 +1,8 @@
 """The admin in a real browser, against a real server."""
 
-import os
-import pathlib
-import shutil
-import socket
-import subprocess
-import sys
-
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-CHAIN = """
-from providers.models import Provider
-from proxy.models import LogicalModel, ModelMapping, RoutingRule
-provider = Provider.objects.create(name="main", preset="echo")
-model = LogicalModel.objects.create(name="smart")
-for number, name in enumerate("abc", start=1):
-    ModelMapping.objects.create(logical_model=model, priority=number, provider=provider, actual_model=name)
-for number, name in enumerate(("images", "long")):
-    RoutingRule.objects.create(name=name, order=number, has_image=True, logical_model=model)
-"""
-
-
-@pytest.fixture
-def site(tmp_path):
-    """The address of a server of its own, with a chain a → b → c, and its user's password."""
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium (or: make services)")
-    pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
-    env = dict(os.environ) | {
-        "CCM_ENV_FILE": str(tmp_path / ".env"), "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
-        "CCM_RUN_DIR": str(tmp_path / "run"), "CCM_LOG_LEVEL": "warning", "DJANGO_SETTINGS_MODULE": "ccmsite.settings",
-        "DJANGO_SUPERUSER_USERNAME": "admin", "DJANGO_SUPERUSER_PASSWORD": "a long pass phrase",
-    }  # fmt: skip
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-
-    def manage(*arguments):
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=90)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    manage("quickstart")
-    manage("shell", "-c", CHAIN)
-    manage("serve", address, "--detach")
-    yield f"http://{address}"
-    manage("stop")
-
-
-@pytest.fixture
-def page(site):
-    """A signed-in page; afterwards it must have asked no other host and have met no script error."""
-    from playwright.sync_api import sync_playwright
-
-    asked, wrong = [], []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(f"{site}/admin/")
-        page.fill("#id_username", "admin")
-        page.fill("#id_password", "a long pass phrase")
-        page.click("#login-form button")
-        yield page
-        browser.close()
-    assert [url for url in asked if not url.startswith((site, "data:", "blob:"))] == []
-    assert wrong == []
 
 
 def drag_last_to_top(page, handles, first, places):
