@@ -6,40 +6,20 @@ when its mapping carries a drill: `status:529`, `hang`, `cut:40`.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from providers.errors import Failure, FailureKind, UpstreamFailure
+from providers.faults import LocalResponse, broken_off, refusal
 from providers.targets import UpstreamRequest
 from providers.wire.messages import MessagesEvent
 from providers.wire.spans import MalformedJson, dumps, loads
 
 DRILL_HEADER = "x-ccm-drill"
+ECHOED = "echo"
+"""The request id of its answers."""
 _PIECE = 24
-
-
-class EchoResponse:
-    """What the echo provider answers; looks like any upstream's answer."""
-
-    def __init__(self, status: int, pieces: Iterator[bytes], content_type: str, hang: bool = False) -> None:
-        self.status = status
-        self.headers: Mapping[str, str] = {"content-type": content_type, "request-id": "echo"}
-        self._pieces = pieces
-        self._hang = hang
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The answer, piece by piece."""
-        if self._hang:
-            await asyncio.Event().wait()
-        for piece in self._pieces:
-            yield piece
-            await asyncio.sleep(0)
-
-    async def read(self, limit: int) -> bytes:
-        """The whole answer."""
-        return b"".join([chunk async for chunk in self.chunks()])[:limit]
 
 
 def _body(request: UpstreamRequest) -> dict[str, Any]:
@@ -50,26 +30,29 @@ def _body(request: UpstreamRequest) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-async def answer(request: UpstreamRequest) -> EchoResponse:
+async def answer(request: UpstreamRequest) -> LocalResponse:
     """Answer one request, or fail as its drill says; a GET asks for the list of models."""
     if request.method == "GET":
-        return EchoResponse(200, iter([dumps({"data": [{"type": "model", "id": "echo"}]})]), "application/json")
+        return _response(200, iter([dumps({"data": [{"type": "model", "id": "echo"}]})]), "application/json")
     body = _body(request)
     kind, _, amount = request.headers.get(DRILL_HEADER, "").partition(":")
     if kind == "status":
-        failure = {"type": "error", "error": {"type": "api_error", "message": f"drill: status {amount}"}}
-        return EchoResponse(int(amount), iter([dumps(failure)]), "application/json")
+        return refusal(int(amount), ECHOED)
     cut = int(amount) if kind == "cut" else None
     if "/count_tokens" in request.url:
-        return EchoResponse(200, iter([dumps({"input_tokens": len(request.body) // 4})]), "application/json")
+        return _response(200, iter([dumps({"input_tokens": len(request.body) // 4})]), "application/json")
     content, stop = _content(body)
     usage = {"input_tokens": len(request.body) // 4, "output_tokens": sum(len(str(b)) for b in content) // 4}
     if body.get("stream") is True:
         pieces = _stream(str(body.get("model")), content, stop, usage, cut)
-        return EchoResponse(200, pieces, "text/event-stream", hang=kind == "hang")
+        return _response(200, pieces, "text/event-stream", hang=kind == "hang")
     message = {**_message(str(body.get("model")), usage), "content": content, "stop_reason": stop}
     whole = dumps(message)
-    return EchoResponse(200, iter([whole if cut is None else whole[:cut]]), "application/json", hang=kind == "hang")
+    return _response(200, iter([whole if cut is None else whole[:cut]]), "application/json", hang=kind == "hang")
+
+
+def _response(status: int, pieces: Iterator[bytes], content_type: str, hang: bool = False) -> LocalResponse:
+    return LocalResponse(status, pieces, content_type, hang, ECHOED)
 
 
 def _message(model: str, usage: Mapping[str, int]) -> dict[str, Any]:
@@ -122,7 +105,7 @@ def _stream(
             if cut is not None and at + len(piece) > cut:
                 delta = {"type": "text_delta", "text": piece[: cut - at]}
                 yield frame(type="content_block_delta", index=0, delta=delta) if cut > at else b""
-                raise UpstreamFailure(Failure(FailureKind.UNREACHABLE, f"drill: cut after {cut} characters", 200))
+                raise broken_off(cut)
             yield frame(type="content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
     yield frame(type="content_block_stop", index=0)
     yield frame(type="message_delta", delta={"stop_reason": stop, "stop_sequence": None}, usage=usage)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from providers.errors import Failure
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
+from proxy import drill
 from proxy.attempts import Attempt
 from proxy.config import ConfigSnapshot
 from proxy.errors import ApiError, from_failure
@@ -40,6 +41,8 @@ class Call:
     record: RequestRecord
     started: float = field(default_factory=time.monotonic)
     choice: Choice = Choice(())
+    drilled: drill.Drilled | None = None
+    """What a drill does to the attempt that runs."""
 
     def __post_init__(self) -> None:
         self._why = [self.decision.why]
@@ -58,6 +61,7 @@ class Call:
         target = attempt.target
         entry = AttemptRecord(attempt.number, target.provider, target.actual_model, started_ms=self.elapsed_ms())
         self.record.attempts.append(entry)
+        self.drilled = drill.of(self.config, self.record, target, entry)
         return entry
 
     def fresh_renderer(self) -> Renderer:
@@ -110,7 +114,8 @@ class Call:
         entry.status = failure.status or entry.status
         entry.duration_ms = self.elapsed_ms() - entry.started_ms
         status = f" {failure.status}" if failure.status else ""
-        self._why.append(f"{entry.provider}/{entry.actual_model}: {failure.kind.value}{status}")
+        on_purpose = " (drill)" if entry.drill is not None else ""
+        self._why.append(f"{entry.provider}/{entry.actual_model}: {failure.kind.value}{status}{on_purpose}")
         TAIL.failed(self.record, entry)
 
     def content(self, entry: AttemptRecord, target: Target) -> None:

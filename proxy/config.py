@@ -95,6 +95,23 @@ class StreamConfig:
     otherwise: Literal["error_event", "cut"] = "error_event"
 
 
+Fault = Literal["429", "529", "hang", "cut", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class DrillConfig:
+    """A provider that fails on purpose, for the requests of one client key, until `ends_at`."""
+
+    id: int
+    provider: str
+    client_key: str
+    """The key's name; empty for requests without a key."""
+    fault: Fault
+    cut_after: int
+    """Characters of text, for a cut."""
+    ends_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigSnapshot:
     """Everything the hot path reads. Swapped whole, never changed."""
@@ -111,6 +128,7 @@ class ConfigSnapshot:
     timeouts: Timeouts = Timeouts()
     capture: CaptureConfig = CaptureConfig()
     streams: StreamConfig = StreamConfig()
+    drills: tuple[DrillConfig, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Every secret in use, for the scrubber."""
 

@@ -13,14 +13,16 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from providers import client
 from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.outbound.formats import OUTBOUND
 from providers.outbound.streamed import streamed_reply
+from providers.targets import Target
 from providers.wire.fold import fold
 from providers.wire.messages import MessagesReply
-from proxy import attempts, slots
+from proxy import attempts, drill, slots
 from proxy.attempts import Attempt
 from proxy.budget import BUDGET
 from proxy.call import Call
@@ -47,7 +49,7 @@ Runner = Callable[[Attempt, AttemptRecord], Awaitable[None]]
 async def run_stream(call: Call, pipe: Pipe) -> None:
     """Answer a streaming request into `pipe`; hands the record to the logbook exactly once."""
     stream = StreamRun(call, pipe)
-    error = await _guarded(call, _in_slot(stream.attempt), stream.may_go_on)
+    error = await _guarded(call, _in_slot(call, stream.attempt), stream.may_go_on)
     if error is not None and stream.committed:
         call.record.outcome = "interrupted"
         call.record.usage = stream.sent_usage()
@@ -61,7 +63,7 @@ async def run_whole(call: Call) -> MessagesReply:
     async def attempt(current: Attempt, entry: AttemptRecord) -> None:
         replies.append(await _whole(call, current, entry))
 
-    error = await _guarded(call, _in_slot(attempt))
+    error = await _guarded(call, _in_slot(call, attempt))
     if error is not None:
         raise error
     return replies[-1]
@@ -81,8 +83,11 @@ async def run_count(call: Call, estimate: Callable[[], int]) -> int:
     return counts[-1]
 
 
-def _in_slot(runner: Runner) -> Runner:
+def _in_slot(call: Call, runner: Runner) -> Runner:
     async def attempt(current: Attempt, entry: AttemptRecord) -> None:
+        if drill.keeps_away(call.drilled):
+            await runner(current, entry)
+            return
         async with slots.of(current.target):
             await runner(current, entry)
 
@@ -117,18 +122,19 @@ async def _guarded(call: Call, runner: Runner, may_go_on: Callable[[], bool] = l
 
 async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> None:
     # A count neither benches nor forgives: its board is its own.
-    board = BOARD if call.record.operation != "count_tokens" else CoolingBoard()
+    shared = BOARD if call.record.operation != "count_tokens" else CoolingBoard()
     BUDGET.requested()
-    plan = attempts.plan(call.targets, random.random, BUDGET.may_repeat, board.begin)
+    plan = attempts.plan(call.targets, random.random, partial(_may_repeat, call), partial(_begin, call, shared))
     current = next(plan)
     while True:
         if current.pause_s:
             await asyncio.sleep(current.pause_s)
-        entry, begun = call.begin(current), board.now()
+        entry, begun = call.begin(current), shared.now()
+        board = CoolingBoard() if drill.keeps_away(call.drilled) else shared
         try:
             await runner(current, entry)
         except UpstreamFailure as error:
-            failure = error.failure.scrubbed(*call.config.secrets)
+            failure = drill.told(entry, error.failure.scrubbed(*call.config.secrets))
         except asyncio.CancelledError:
             board.released(current.target, begun)
             entry.outcome, entry.duration_ms = FailureKind.CLIENT_GONE.value, call.elapsed_ms() - entry.started_ms
@@ -137,12 +143,15 @@ async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> No
             # What was answered here without a call says nothing about the upstream.
             (board.succeeded if entry.status == 200 else board.released)(current.target, begun)
             call.succeeded(entry, current.target)
-            if call.request.operation == "messages":
+            if call.request.operation == "messages" and not drill.was_drilled(call.record):
                 SELECTOR.served(call.choice.seat, current.target)
             return
         call.failed(entry, failure)
-        for target in attempts.concerned(current.target, failure, call.targets):
-            board.failed(target, failure, begun)
+        if entry.drill is not None:
+            board.released(current.target, begun)
+        else:
+            for target in attempts.concerned(current.target, failure, call.targets):
+                board.failed(target, failure, begun)
         broken = ApiError(502, failure.error_type or "api_error", failure.message)
         interrupted = failure.kind is FailureKind.INTERRUPTED
         if interrupted and not may_go_on():
@@ -152,6 +161,15 @@ async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> No
         except StopIteration as ended:
             verdict = ended.value
             raise (broken if interrupted else call.exhausted(verdict.failure, verdict.target)) from None
+
+
+def _may_repeat(call: Call) -> bool:
+    # What fails on purpose must not use up what others may need.
+    return call.record.attempts[-1].drill is not None or BUDGET.may_repeat()
+
+
+def _begin(call: Call, board: CoolingBoard, target: Target) -> bool:
+    return drill.spares(call.config, call.record, target) or board.begin(target)
 
 
 async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> MessagesReply:
@@ -165,7 +183,7 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
     call.repaired(target, outgoing.repaired)
     limit = target.timeouts.first_content * WHOLE_ANSWER_FACTOR
     try:
-        async with asyncio.timeout(limit), client.send(outgoing, target.timeouts) as response:
+        async with asyncio.timeout(limit), drill.send(call.drilled, outgoing, target.timeouts) as response:
             body = await (await checked(entry, target, response)).read(MAX_REPLY)
     except TimeoutError as error:
         raise UpstreamFailure(Failure(FailureKind.TIMED_OUT, f"no answer within {limit:g} s")) from error
@@ -175,6 +193,8 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
         reply = outbound.reply(body, call.request, target)
     if not reply.has_content and reply.stop_reason == "end_turn" and not current.last:
         raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer holds no content", 200))
+    if call.drilled is not None:
+        call.drilled.cut_whole(reply)
     for signature in signatures_in(reply.body):
         ORIGINS.note(signature, target.provider)
     call.record.usage, call.record.stop_reason = reply.usage, reply.stop_reason or ""

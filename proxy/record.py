@@ -34,6 +34,11 @@ class AttemptRecord:
     started_ms: int = 0
     first_content_ms: int | None = None
     duration_ms: int = 0
+    drill: int | None = None
+    """The drill that made it fail on purpose."""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    """Of an answer that a drill cut: what was paid for it, as far as it was told or can be counted."""
 
 
 @dataclass(slots=True)
@@ -90,7 +95,7 @@ def cleaned(record: RequestRecord) -> RequestRecord:
             cache_read=_number(usage.cache_read, MAX_BIG),
             cache_write=_number(usage.cache_write, MAX_BIG),
         ),
-        first_content_ms=_time(record.first_content_ms),
+        first_content_ms=_optional(record.first_content_ms, MAX_INT),
         duration_ms=_number(record.duration_ms, MAX_INT),
         stop_reason=safe_text(record.stop_reason, 40),
         error=safe_text(record.error, 1000),
@@ -137,8 +142,11 @@ def _cleaned_attempt(attempt: AttemptRecord) -> AttemptRecord:
         upstream_request_id=safe_text(attempt.upstream_request_id, 100),
         message=safe_text(attempt.message, 600),
         started_ms=_number(attempt.started_ms, MAX_INT),
-        first_content_ms=_time(attempt.first_content_ms),
+        first_content_ms=_optional(attempt.first_content_ms, MAX_INT),
         duration_ms=_number(attempt.duration_ms, MAX_INT),
+        drill=_optional(attempt.drill, MAX_BIG),
+        tokens_in=_optional(attempt.tokens_in, MAX_BIG),
+        tokens_out=_optional(attempt.tokens_out, MAX_BIG),
     )
 
 
@@ -146,5 +154,5 @@ def _number(value: int, limit: int) -> int:
     return min(max(value, 0), limit)
 
 
-def _time(value: int | None) -> int | None:
-    return None if value is None else _number(value, MAX_INT)
+def _optional(value: int | None, limit: int) -> int | None:
+    return None if value is None else _number(value, limit)

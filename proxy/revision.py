@@ -11,9 +11,9 @@ from django.db.models.signals import post_delete, post_save
 def configuration_models() -> tuple[type[Model], ...]:
     """The tables a snapshot is made of."""
     from providers.models import Credential, Provider
-    from proxy.models import ClientKey, LogicalModel, ModelMapping, RouterSettings, RoutingRule
+    from proxy.models import ClientKey, Drill, LogicalModel, ModelMapping, RouterSettings, RoutingRule
 
-    return (Provider, Credential, LogicalModel, ModelMapping, RouterSettings, RoutingRule, ClientKey)
+    return (Provider, Credential, LogicalModel, ModelMapping, RouterSettings, RoutingRule, ClientKey, Drill)
 
 
 def _advance(**_kwargs: Any) -> None:

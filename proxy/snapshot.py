@@ -25,6 +25,7 @@ from proxy import health_store
 from proxy.config import (
     CaptureConfig,
     ConfigSnapshot,
+    DrillConfig,
     KeyConfig,
     ModelConfig,
     ProviderConfig,
@@ -33,7 +34,7 @@ from proxy.config import (
     StreamConfig,
 )
 from proxy.errors import ApiError
-from proxy.models import ClientKey, ConfigRevision, LogicalModel, ModelMapping, RouterSettings, RoutingRule
+from proxy.models import ClientKey, ConfigRevision, Drill, LogicalModel, ModelMapping, RouterSettings, RoutingRule
 from proxy.patterns import Pattern, compile_pattern
 
 log = logging.getLogger("proxy.snapshot")
@@ -174,6 +175,7 @@ def load() -> ConfigSnapshot:
             timeouts=timeouts,
             streams=StreamConfig(settings.continue_streams, cast(Any, settings.mid_stream_failure)),
             capture=CaptureConfig(cast(Any, settings.capture_bodies), settings.capture_max_kb * 1024),
+            drills=tuple(_drills()),
             secrets=tuple(dict.fromkeys(secret for p in providers.values() for secret in p.template.secrets)),
         )
 
@@ -259,6 +261,12 @@ def _rules() -> Iterable[RuleConfig]:
 def _keys() -> Iterable[KeyConfig]:
     for row in ClientKey.objects.filter(enabled=True):
         yield KeyConfig(row.name, row.digest, row.expires_at)
+
+
+def _drills() -> Iterable[DrillConfig]:
+    for row in Drill.running().select_related("provider", "client_key"):
+        key = row.client_key.name if row.client_key else ""
+        yield DrillConfig(row.pk, row.provider.name, key, cast(Any, row.fault), row.cut_after, row.ends_at)
 
 
 def _pattern(text: str) -> Pattern | None:

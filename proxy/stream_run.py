@@ -18,6 +18,7 @@ from providers.targets import Target, Timeouts
 from providers.wire.messages import MessagesRequest, Usage
 from providers.wire.spans import MalformedJson
 from providers.wire.sse import EventTooLarge, SseDecoder
+from proxy import drill
 from proxy.attempts import Attempt
 from proxy.call import Call
 from proxy.continuation import MAX_CONTINUATIONS, Seam, Transcript, continued
@@ -65,10 +66,10 @@ class StreamRun:
         request = self._request(target)
         outgoing = outbound.request(request, target)
         self._call.repaired(target, outgoing.repaired)
-        sending = client.send(outgoing, target.timeouts)
+        sending = drill.send(self._call.drilled, outgoing, target.timeouts)
         del outgoing  # its body is large, and the answer may take an hour
         timeouts = target.timeouts
-        part = self._part(outbound.translator(request, target))
+        part = self._part(drill.translator(self._call.drilled, outbound.translator(request, target)))
         try:
             async with asyncio.timeout(timeouts.first_content) as limit, sending as response:
                 await checked(entry, target, response)

@@ -1,6 +1,7 @@
 """The proxy's tables: one noun a module."""
 
 from proxy.models.client_key import ClientKey
+from proxy.models.drill import Drill
 from proxy.models.health import HealthState
 from proxy.models.history import AttemptLog, Instance, RequestLog
 from proxy.models.logical_model import LogicalModel, ModelMapping
@@ -11,6 +12,7 @@ __all__ = [
     "AttemptLog",
     "ClientKey",
     "ConfigRevision",
+    "Drill",
     "HealthState",
     "Instance",
     "LogicalModel",

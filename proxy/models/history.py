@@ -96,6 +96,10 @@ class AttemptLog(models.Model):
     started_ms = models.PositiveIntegerField("started after (ms)", default=0)
     first_content_ms = models.PositiveIntegerField("first content (ms)", null=True, blank=True)
     duration_ms = models.PositiveIntegerField("duration (ms)", default=0)
+    # As above: no link, no default.
+    drill = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
+    tokens_in = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
+    tokens_out = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ("request", "number")

@@ -1,6 +1,6 @@
 """The revision moves with every change of configuration, in the change's own transaction, and with nothing else."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import transaction
@@ -10,6 +10,7 @@ from proxy import revision
 from proxy.models import (
     ClientKey,
     ConfigRevision,
+    Drill,
     LogicalModel,
     ModelMapping,
     RequestLog,
@@ -33,7 +34,10 @@ def rows():
     key = ClientKey(name="laptop")
     key.issue()
     key.save()
-    found = (provider, credential, model, mapping, RouterSettings.load(), rule, key)
+    drill = Drill(provider=provider, client_key=key)
+    drill.run_for(timedelta(minutes=1))
+    drill.save()
+    found = (provider, credential, model, mapping, RouterSettings.load(), rule, key, drill)
     return {type(row): row for row in found}
 
 
