@@ -21,7 +21,11 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ),
     (
         "Watch",
-        (("Request history", "history", "proxy_requestlog"), ("Health", "monitor_heart", "proxy_healthstate")),
+        (
+            ("Request history", "history", "proxy_requestlog"),
+            ("Health", "monitor_heart", "proxy_healthstate"),
+            ("Drills", "fire_extinguisher", "proxy_drill"),
+        ),
     ),
     ("People", (("Users", "person", "auth_user"), ("Groups", "group", "auth_group"))),
 )

@@ -92,7 +92,7 @@ class ProviderAdmin(ConfigAdmin):
     list_filter = ("enabled",)
     search_fields = ("name",)
     inlines = (CredentialInline,)
-    actions = ("test_connections",)
+    actions = ("test_connections", "start_drill")
     change_form_outer_before_template = "admin/provider_checks.html"
     list_before_template = "admin/empty/provider.html"
     change_form_before_template = "admin/provider_health.html"
@@ -155,6 +155,19 @@ class ProviderAdmin(ConfigAdmin):
     def test_connections(self, request: HttpRequest, chosen: QuerySet[Provider]) -> None:
         """Call each chosen provider, enabled or not."""
         self._tell(request, check_rows(list(chosen), seconds=CHECK_S))
+
+    def has_drill_permission(self, request: HttpRequest) -> bool:
+        """Who may add drills may start one from here."""
+        return request.user.has_perm("proxy.add_drill")
+
+    @admin.action(description="Start a drill…", permissions=["drill"])
+    def start_drill(self, request: HttpRequest, chosen: QuerySet[Provider]) -> HttpResponse | None:
+        """Go to the form for a drill of the chosen provider."""
+        rows = list(chosen[:2])
+        if len(rows) == 1:
+            return HttpResponseRedirect(f"{reverse('admin:proxy_drill_add')}?provider={rows[0].pk}")
+        self.message_user(request, "A drill breaks one provider: choose one.", messages.WARNING)
+        return None
 
     def test_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Call the provider as it is saved and tell how it went."""

@@ -11,12 +11,13 @@ from unfold.admin import ModelAdmin as UnfoldAdmin
 from unfold.admin import StackedInline, TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget, UnfoldBooleanWidget
 
 __all__ = [
     "AdminPasswordChangeForm",
     "CheckboxWidget",
     "ConfigAdmin",
+    "NumberWidget",
     "PageAdmin",
     "PasswordWidget",
     "StackedInline",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 CheckboxWidget = UnfoldBooleanWidget
+NumberWidget = UnfoldAdminIntegerFieldWidget
 PasswordWidget = UnfoldAdminPasswordWidget
 
 

@@ -10,6 +10,7 @@ from ccmsite.roles import ADMINISTRATOR, OPERATOR, VIEWER
 from providers.models import Credential, Provider
 from proxy.models import (
     ClientKey,
+    Drill,
     HealthState,
     LogicalModel,
     ModelMapping,
@@ -37,16 +38,20 @@ TABLES = {
     "providers_provider": (LOOK, CONFIGURE), "proxy_logicalmodel": (LOOK, CONFIGURE),
     "proxy_routersettings": (LOOK, None), "proxy_routingrule": (LOOK, CONFIGURE),
     "proxy_clientkey": (LOOK, CONFIGURE), "proxy_requestlog": (LOOK, None), "proxy_healthstate": (LOOK, None),
-    "auth_user": (PEOPLE, PEOPLE), "auth_group": (PEOPLE, SUPER),
+    "proxy_drill": (LOOK, CONFIGURE), "auth_user": (PEOPLE, PEOPLE), "auth_group": (PEOPLE, SUPER),
 }  # fmt: skip
 """A table: who sees its list and rows, who adds, changes and deletes; None: nobody."""
 OTHER_ROUTES = {
     "admin:auth_user_password_change": PEOPLE, "admin:provider_test": CONFIGURE, "admin:provider_models": CONFIGURE,
     "pages:live": LOOK,
+    "admin:proxy_drill_stop": CONFIGURE,
 }  # fmt: skip
 """URLs of a table beyond list, add, change, delete and history, and the pages that are no table's."""
-POSTED = {"admin:provider_test", "admin:provider_models"}
-"""What is a button and no page."""
+POSTED = {
+    "admin:provider_test": "providers_provider", "admin:provider_models": "providers_provider",
+    "admin:proxy_drill_stop": "proxy_drill",
+}  # fmt: skip
+"""What is a button and no page, and the table whose row it is for."""
 
 
 def names():
@@ -100,6 +105,7 @@ def rows(db):
         HealthState.objects.create(
             provider="main", actual_model="m", kind="overloaded", until=now, since=now, failed_at=now, stamp=1
         ),
+        Drill.objects.create(provider=provider, client_key=key, ends_at=now),
         User.objects.create_user("somebody"), Group.objects.get(name=VIEWER),
     ]  # fmt: skip
     return {f"{row._meta.app_label}_{row._meta.model_name}": row for row in made}
@@ -130,7 +136,7 @@ def address(name, rows):
     """A URL by its name, with a real row where it takes one."""
     short = name.partition(":")[2]
     if name in POSTED:
-        return reverse(name, args=[rows["providers_provider"].pk])
+        return reverse(name, args=[rows[POSTED[name]].pk])
     for table, row in rows.items():
         if short.startswith(f"{table}_"):
             try:

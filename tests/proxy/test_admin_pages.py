@@ -14,7 +14,7 @@ from tests.admin_forms import inline
 pytestmark = pytest.mark.django_db
 MODELS = (
     "providers_provider", "proxy_logicalmodel", "proxy_routingrule", "proxy_clientkey", "proxy_requestlog",
-    "proxy_healthstate",
+    "proxy_healthstate", "proxy_drill",
     "auth_user", "auth_group",
 )  # fmt: skip
 SECRET = "sk-canary-0123456789"
