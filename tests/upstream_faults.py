@@ -285,6 +285,14 @@ async def slow(ex, milliseconds):
 
 
 @fault
+async def after(ex, count):
+    """after/<count>: the usual answer, once so many requests have come in all."""
+    while len(ex.upstream.requests) < int(count):
+        await asyncio.sleep(0.01)
+    await ok(ex)
+
+
+@fault
 async def silent(ex, seconds):
     """silent/<s>: content, a silence, and then the rest."""
     await ex.head()
