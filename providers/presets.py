@@ -76,6 +76,10 @@ class Preset:
     """False for servers that usually run without any key."""
     first_content_s: float | None = None
     """Seconds to wait for the first content, where the vendor needs longer than others."""
+    account_header: str = ""
+    """The header that names the account somebody signed in with, where the vendor wants to be told."""
+    sign_in_beta: str = ""
+    """What `anthropic-beta` must hold beside the client's own when the target is signed in to by OAuth."""
     addressing: Addressing = ""
     """Where the model and project go, when not where the wire format's own API puts them."""
 
@@ -89,6 +93,7 @@ _OPENAI = Quirks(
 _NATIVE = Quirks()
 _THINKS = Quirks(reasoning_replay=True, images=False)
 _LOCAL = Quirks(top_k=True)
+_CODEX = replace(_OPENAI, counts_tokens=False, phase=True)
 _GOOGLE = Quirks(pdf=True, counts_tokens=True, top_k=True)
 _SLOW_START_S = 600.0
 """A model on one's own machine may read a long prompt for minutes before its first word."""
@@ -97,7 +102,7 @@ _ROWS = (
     Preset(
         "anthropic", "Anthropic", "anthropic_messages", "https://api.anthropic.com", "x-api-key",
         "ANTHROPIC_API_KEY", quirks=Quirks(counts_tokens=True), suggested_model="claude-sonnet-5-5",
-        elsewhere="anthropic-compatible",
+        elsewhere="anthropic-compatible", sign_in_beta="oauth-2025-04-20",
     ),
     Preset(
         "openai", "OpenAI", "openai_responses", "https://api.openai.com/v1", "bearer",
@@ -108,8 +113,17 @@ _ROWS = (
         quirks=replace(_OPENAI, counts_tokens=False, cache_key=True), suggested_model="gpt-4.1",
     ),
     Preset(
+        "codex", "ChatGPT account (Codex)", "openai_responses", "https://chatgpt.com/backend-api/codex", "bearer",
+        headers=(("originator", "ccm"),), quirks=_CODEX, suggested_model="gpt-5.3-codex", addressing="codex",
+        account_header="chatgpt-account-id",
+    ),
+    Preset(
         "gemini", "Google Gemini (AI Studio)", "gemini", "https://generativelanguage.googleapis.com",
         "x-goog-api-key", "GEMINI_API_KEY", quirks=_GOOGLE, suggested_model="gemini-3-pro-preview",
+    ),
+    Preset(
+        "code-assist", "Google account (Gemini Code Assist)", "gemini", "https://cloudcode-pa.googleapis.com", "bearer",
+        quirks=_GOOGLE, suggested_model="gemini-3-pro-preview", addressing="code_assist",
     ),
     Preset(
         "vertex-ai", "Google Vertex AI (Gemini)", "gemini", "https://aiplatform.googleapis.com", "bearer",

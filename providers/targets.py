@@ -53,6 +53,10 @@ class SpareKey:
 
     secret: Secret
     credential_id: int
+    signed_in: bool = False
+    """Whether the secret is a token of an account that somebody signed in with."""
+    account: str = field(default="", repr=False)
+    """That account, where the vendor wants it named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,10 @@ class Target:
     actual_model: str
     secret: Secret = field(default_factory=lambda: Secret(""))
     credential_id: int | None = None
+    signed_in: bool = False
+    """Whether the secret is a token of an account that somebody signed in with: it goes out as a bearer token."""
+    account: str = field(default="", repr=False)
+    """That account, for the header that names it (`Preset.account_header`)."""
     extra_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeouts: Timeouts = Timeouts()
     context_window: int | None = None
@@ -102,12 +110,12 @@ class Target:
         """This target once with each key of its provider, its own first."""
         if not self.spare_keys:
             return (self,)
-        own = SpareKey(self.secret, self.credential_id or 0)
+        own = SpareKey(self.secret, self.credential_id or 0, self.signed_in, self.account)
         keys = (own, *self.spare_keys)
         return tuple(
             replace(
-                self, secret=key.secret, credential_id=key.credential_id, spare_keys=(),
-                key_told=f"key {number} of {len(keys)}",
+                self, secret=key.secret, credential_id=key.credential_id, signed_in=key.signed_in, account=key.account,
+                spare_keys=(), key_told=f"key {number} of {len(keys)}",
             )
             for number, key in enumerate(keys, start=1)
         )  # fmt: skip
@@ -136,8 +144,11 @@ class Target:
         headers: dict[str, str] = {}
         secret, auth = self.secret.reveal(), self.preset.auth
         if secret and auth != "none":
-            name, value = ("authorization", f"Bearer {secret}") if auth == "bearer" else (auth, secret)
+            bearer = auth == "bearer" or self.signed_in
+            name, value = ("authorization", f"Bearer {secret}") if bearer else (auth, secret)
             headers[name] = value
+        if self.account and self.preset.account_header:
+            headers[self.preset.account_header] = self.account
         for name, value in (*self.preset.headers, *self.extra_headers):
             headers[name.lower()] = value
         return headers

@@ -13,7 +13,7 @@ from oauthlib.openid import RequestValidator
 
 CODE_S = 600.0
 """Seconds that a code can be exchanged."""
-ACCOUNT, EMAIL = "acct-0123", "ada@example.com"
+ACCOUNT, EMAIL = "acct-0123", "user@example.com"
 
 
 @dataclass(frozen=True)

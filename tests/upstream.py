@@ -20,6 +20,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
+from tests import upstream_accounts  # noqa: F401 (fills FAULTS)
 from tests.upstream_answers import Anthropic, OpenAI, dumps
 from tests.upstream_faults import FAULTS
 from tests.upstream_gemini import Gemini
@@ -151,6 +152,8 @@ class ScriptedUpstream:
 
     def _fault(self, request):
         parts = [part for part in request.path.partition("?")[0].split("/") if part]
+        # Code Assist's own: everything is a method of its version.
+        parts = parts[: next((n for n, part in enumerate(parts) if part.startswith("v1internal")), None)]
         if parts[-2:-1] == ["models"] and ":" in parts[-1]:
             parts = parts[:-2]
         for suffix in SUFFIXES:

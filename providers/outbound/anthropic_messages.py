@@ -7,6 +7,7 @@ but for the model; the events are read only as far as the log and the commit poi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from providers.errors import Failure, FailureKind, UpstreamFailure, kind_of_status, plain_words
@@ -73,7 +74,8 @@ class AnthropicMessages:
         if target.preset.addressing == "vertex":
             return None
         url = _address(target, "/models?limit=1000")
-        return list_request(target, url, **{"anthropic-version": DEFAULT_VERSION})
+        asked = list_request(target, url, **{"anthropic-version": DEFAULT_VERSION})
+        return replace(asked, headers=_with_sign_in_beta(asked.headers, target))
 
     def listed(self, body: bytes) -> list[str]:
         """The ids under `data`. Raises UpstreamFailure (garbled)."""
@@ -146,7 +148,16 @@ def _headers(messages: MessagesRequest, target: Target) -> dict[str, str]:
         "anthropic-version": DEFAULT_VERSION,
         **messages.headers,
     }
-    return headers | target.own_headers()
+    return _with_sign_in_beta(headers | target.own_headers(), target)
+
+
+def _with_sign_in_beta(headers: Mapping[str, str], target: Target) -> dict[str, str]:
+    """The headers with what a token of an account needs in `anthropic-beta`, after what stands there."""
+    beta = target.preset.sign_in_beta if target.signed_in else ""
+    told = headers.get("anthropic-beta", "")
+    if not beta or beta in (name.strip() for name in told.split(",")):
+        return dict(headers)
+    return {**headers, "anthropic-beta": f"{told},{beta}" if told.strip() else beta}
 
 
 class Relay:

@@ -52,6 +52,14 @@ def test_what_has_no_address_is_bring_your_own():
 
 
 @ROWS
+def test_what_an_account_needs_is_told_where_one_signs_in(preset):
+    """A header for the account has a legal name, and the beta is for those who speak Anthropic's dialect."""
+    validate_headers({preset.account_header: "x"} if preset.account_header else {})
+    assert preset.account_header == preset.account_header.lower()
+    assert not preset.sign_in_beta or preset.wire_format == "anthropic_messages"
+
+
+@ROWS
 def test_quirks_are_words_that_exist(preset):
     """Efforts are known ones, and a preset for other addresses is a row without an address of its own."""
     assert set(preset.quirks.efforts) <= {"none", "minimal", *EFFORTS}

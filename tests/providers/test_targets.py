@@ -84,3 +84,22 @@ def test_a_target_is_made_of_each_key():
     assert one.is_twin_of(two) and not one.is_twin_of(one)
     assert not one.is_twin_of(replace(two, actual_model="other"))
     assert "second-secret" not in repr(two)
+
+
+def test_a_token_of_an_account_goes_as_a_bearer_token():
+    """Signed in, the vendor's way to send a key is not used, and the account is named where the vendor wants it."""
+    by_key = cast.target(preset="anthropic")
+    assert by_key.own_headers() == {"x-api-key": cast.KEY}
+    assert replace(by_key, signed_in=True, account="a").own_headers() == {"authorization": f"Bearer {cast.KEY}"}
+    codex = cast.target(preset="codex", signed_in=True, account="acct-canary")
+    assert codex.own_headers()["chatgpt-account-id"] == "acct-canary"
+    assert "chatgpt-account-id" not in replace(codex, account="").own_headers()
+    assert "acct-canary" not in repr(codex)
+
+
+def test_each_key_of_a_target_keeps_its_own_account():
+    """Of several keys, each is signed in, or not, as itself."""
+    spare = SpareKey(Secret("plain-key"), 2)
+    one, two = cast.target(signed_in=True, account="a", credential_id=1, spare_keys=(spare,)).with_each_key()
+    assert [(key.signed_in, key.account) for key in (one, two)] == [(True, "a"), (False, "")]
+    assert "acct-canary" not in repr(SpareKey(Secret("k"), 3, True, "acct-canary"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from providers.errors import Failure
 from providers.outbound.answers import counted_number
 from providers.outbound.base import Translator
 from providers.outbound.call_headers import call_headers
+from providers.outbound.identity import cache_key
 from providers.outbound.incapable import readable
 from providers.outbound.listing import list_request, listed_names
 from providers.outbound.native import own_words
@@ -21,6 +23,8 @@ from providers.outbound.warming import empty_answer
 from providers.targets import Target, UpstreamRequest
 from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest
 from providers.wire.spans import dumps
+
+_HEADER_SAFE = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 class OpenAIResponses:
@@ -38,7 +42,8 @@ class OpenAIResponses:
             else:
                 body, repaired = build_body(messages, target)
                 sent = dumps(body)
-        headers = call_headers(target, messages.stream or target.preset.addressing == "codex")
+        codex = target.preset.addressing == "codex"
+        headers = {**(_session(messages) if codex else {}), **call_headers(target, messages.stream or codex)}
         return UpstreamRequest("POST", _address(target, "/responses"), headers, sent, repaired)
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
@@ -84,6 +89,12 @@ class OpenAIResponses:
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         """What an answer other than 2xx means."""
         return status_failure(status, headers, body)
+
+
+def _session(messages: MessagesRequest) -> dict[str, str]:
+    """The header that keeps a session at the machine that has its prompt cached; the Codex backend's own."""
+    key = cache_key(messages) or ""
+    return {"session_id": key} if _HEADER_SAFE.fullmatch(key) else {}
 
 
 def _address(target: Target, path: str) -> str:

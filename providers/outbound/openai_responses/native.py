@@ -139,7 +139,8 @@ def _for_codex(members: dict[str, bytes], notes: list[str]) -> dict[str, bytes]:
         kept["input"] = dumps([{"type": "message", "role": "user", "content": part}])
     elif b'"system"' in said:
         kept["input"] = change_items(said, _as_developer)
-    kept.setdefault("instructions", b'""')
+    if kept.get("instructions", b"null") == b"null":
+        kept["instructions"] = b'""'  # without the key or with null: "Instructions are required"
     return {**kept, "store": b"false", "stream": b"true"}
 
 

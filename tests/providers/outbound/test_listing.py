@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from providers.errors import FailureKind, UpstreamFailure
+from providers.outbound.anthropic_messages import ANTHROPIC_MESSAGES
 from providers.outbound.formats import OUTBOUND
 from providers.outbound.listing import MAX_NAMES
 from providers.presets import PRESETS
@@ -38,13 +39,24 @@ def test_the_list_is_asked_for_beside_the_formats_own_address(preset, base_url, 
     assert signed.items() <= request.headers.items()
 
 
+def test_a_list_is_asked_for_with_an_accounts_token():
+    """Anthropic's list wants the beta of signed-in accounts as every other call."""
+    request = ANTHROPIC_MESSAGES.models_request(target(preset="anthropic", signed_in=True))
+    assert request.headers["anthropic-beta"] == PRESETS["anthropic"].sign_in_beta
+    assert (request.headers["authorization"], request.url) == (
+        f"Bearer {KEY}",
+        "http://127.0.0.1:9/v1/models?limit=1000",
+    )
+    assert "anthropic-beta" not in ANTHROPIC_MESSAGES.models_request(target(preset="zenmux", signed_in=True)).headers
+
+
 @pytest.mark.parametrize(
     ("preset", "changes"),
     [
         ("vertex-ai", {}),
         ("vertex-claude", {}),
-        ("gemini", {"addressing": "code_assist"}),
-        ("openai", {"addressing": "codex"}),
+        ("code-assist", {}),
+        ("codex", {}),
     ],
 )
 def test_where_there_is_no_list_nothing_is_asked(preset, changes):
