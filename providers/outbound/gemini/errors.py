@@ -35,6 +35,9 @@ _COARSE = (None, FailureKind.REJECTED, FailureKind.OVERLOADED)
 _BAD_KEY = re.compile(r"API[ _]key (?:not valid|not found|expired|is invalid)|API_KEY_INVALID", re.IGNORECASE)
 _BAD_ACCOUNT = re.compile(r"location is not supported|enable billing|billing (?:account|to be enabled)", re.IGNORECASE)
 _USED_UP = re.compile(r"PerDay|QUOTA_EXHAUSTED|CREDITS_BALANCE|limit: 0\b|credits are depleted", re.IGNORECASE)
+_NO_CAPACITY = re.compile(r"MODEL_CAPACITY_EXHAUSTED|no capacity available for model", re.IGNORECASE)
+"""The 429 of a model that is busy for everybody."""
+_RESET = re.compile(r"quota will reset after ((?:\d+(?:\.\d+)?(?:ms|[smhd]))+)", re.IGNORECASE)
 _SIGNATURE = re.compile(r"thought[ _]?signature", re.IGNORECASE)
 _PAYLOAD = re.compile(r"request payload size exceeds", re.IGNORECASE)
 
@@ -54,7 +57,7 @@ def error_failure(error: Any, status: int, retry_after_s: float | None = None) -
     details = [detail for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
     message = error_words(fields)
     kind = _refined(_kind(fields, status), message, details)
-    wait = _retry_delay(details) or retry_after_s
+    wait = _retry_delay(details, message) or retry_after_s
     if kind is FailureKind.QUOTA and wait is not None and wait < RULES[kind].cool_s:
         wait = None  # said of the minute's limit: the day's is not back by then
     if kind is FailureKind.INCAPABLE:
@@ -84,6 +87,8 @@ def _refined(kind: FailureKind, message: str, details: list[dict[str, Any]]) -> 
             return FailureKind.REFUSED_KEY
         if _SIGNATURE.search(message):
             return FailureKind.INCAPABLE
+    if kind is FailureKind.RATE_LIMITED and (_NO_CAPACITY.search(message) or _said(_NO_CAPACITY, details)):
+        return FailureKind.OVERLOADED
     if kind is FailureKind.RATE_LIMITED and (_USED_UP.search(message) or _said(_USED_UP, details)):
         return FailureKind.QUOTA
     return kind
@@ -103,11 +108,12 @@ def _words(detail: dict[str, Any]) -> Iterator[str]:
                 yield holder[key]
 
 
-def _retry_delay(details: list[dict[str, Any]]) -> float | None:
-    """Seconds of RetryInfo's `retryDelay`, else of Code Assist's `quotaResetDelay`."""
+def _retry_delay(details: list[dict[str, Any]], message: str) -> float | None:
+    """Seconds of RetryInfo's `retryDelay`, else of Code Assist's `quotaResetDelay`, else of its words."""
     metadata = (detail.get("metadata") for detail in details)
     resets = [holder.get("quotaResetDelay") for holder in metadata if isinstance(holder, dict)]
-    for delay in [*(detail.get("retryDelay") for detail in details), *resets]:
+    told = _RESET.search(message)
+    for delay in [*(detail.get("retryDelay") for detail in details), *resets, told and told[1]]:
         if isinstance(delay, str):
             # Google writes a duration ("34.07s") as OpenAI does in this header.
             seconds = retry_after_seconds({"x-ratelimit-reset-requests": delay})

@@ -136,3 +136,18 @@ def test_no_error_body_breaks_the_reading(status, body):
     named = {"message": body, "code": body, "status": body, "details": [{"violations": [body], "metadata": body}]}
     for whole in (body, {"error": body}, [body], {"error": named}, {"error": {"details": body}}):
         assert failure(status, whole).message
+
+
+def test_code_assist_says_when_in_words():
+    """A plan that is used up tells in its message when it is back; a model that is busy for all is overloaded."""
+    words = "You have exhausted your capacity on this model. Your quota will reset after {}."
+    used_up = failure(429, error(429, "RESOURCE_EXHAUSTED", words.format("12m36s"), info("QUOTA_EXHAUSTED")))
+    assert (used_up.kind, used_up.retry_after_s) == (FailureKind.QUOTA, 756.0)
+    soon = failure(429, error(429, "RESOURCE_EXHAUSTED", words.format("41s"), info("RATE_LIMIT_EXCEEDED")))
+    assert (soon.kind, soon.retry_after_s) == (FailureKind.RATE_LIMITED, 41.0)
+    both = failure(429, error(429, "RESOURCE_EXHAUSTED", words.format("41s"), retry("3s")))
+    assert both.retry_after_s == 3.0
+    busy = error(429, "RESOURCE_EXHAUSTED", "No capacity available for model m on the server")
+    assert failure(429, busy).kind is FailureKind.OVERLOADED
+    reason = error(429, "RESOURCE_EXHAUSTED", "no", info("MODEL_CAPACITY_EXHAUSTED"))
+    assert failure(429, reason).kind is FailureKind.OVERLOADED
