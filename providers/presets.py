@@ -73,7 +73,7 @@ class Preset:
     elsewhere: str = ""
     """The preset that is meant when a file names this one together with another address."""
     needs_key: bool = True
-    """False for servers that usually run without any key."""
+    """False for servers that usually run without any key, and where an empty one means the machine's own sign-in."""
     first_content_s: float | None = None
     """Seconds to wait for the first content, where the vendor needs longer than others."""
     account_header: str = ""
@@ -128,10 +128,12 @@ _ROWS = (
     Preset(
         "vertex-ai", "Google Vertex AI (Gemini)", "gemini", "https://aiplatform.googleapis.com", "bearer",
         quirks=_GOOGLE, suggested_model="gemini-3-pro-preview", addressing="vertex",
+        needs_key=False,
     ),
     Preset(
         "vertex-claude", "Google Vertex AI (Claude)", "anthropic_messages", "https://aiplatform.googleapis.com",
         "bearer", quirks=Quirks(counts_tokens=True), suggested_model="claude-sonnet-4-5@20250929", addressing="vertex",
+        needs_key=False,
     ),
     Preset(
         "azure-openai", "Azure OpenAI", "openai_responses", "", "api-key", "AZURE_OPENAI_API_KEY",

@@ -143,7 +143,7 @@ class Target:
         """What every call to this target carries: the secret as the vendor wants it, and the extra headers."""
         headers: dict[str, str] = {}
         secret, auth = self.secret.reveal(), self.preset.auth
-        if secret and auth != "none":
+        if secret and auth != "none" and not secret.startswith("{"):  # a key file is never sent: it signs for a token
             bearer = auth == "bearer" or self.signed_in
             name, value = ("authorization", f"Bearer {secret}") if bearer else (auth, secret)
             headers[name] = value

@@ -45,11 +45,9 @@ _SERVER_NOTES = {
     "log_level": "set the environment variable CCM_LOG_LEVEL",
     "timeouts": "set connect_timeout_s and total_timeout_s under [router]",
 }
-_SHORT_LIVED = (
-    "is an access token here, such as `gcloud auth print-access-token` prints and good for an hour: "
-    "application default credentials are not supported yet"
-)
-_SECRET = re.compile(r"^[\x21-\x7e]+$")
+_VERTEX_KEY = "is a service account's JSON key file here, or an access token, which is good for an hour"
+_SECRET = re.compile(r"^[\x21-\x7e]+$|^\{[\s\x20-\x7e]+\}\s*$")
+"""A key, or the text of a key file of Google's."""
 _DEFAULTS = RouterValues()
 
 
@@ -194,8 +192,9 @@ def _read_provider(table: Table, reader: _Reader) -> None:
 
 def _tell_of_the_key(table: Table, preset: Preset, *, given: bool, by_oauth: bool) -> None:
     if preset.addressing == "vertex":
-        lacking = "" if given else "; the file gives none, and one stored already is kept"
-        table.findings.note(table.place, f"{_SHORT_LIVED}{lacking}", "api_key")
+        instead = "one stored already is kept, else the machine's application default credentials are used"
+        lacking = "" if given else f"; the file gives none: {instead}"
+        table.findings.note(table.place, f"{_VERTEX_KEY}{lacking}", "api_key")
     elif preset.needs_key and not given and not by_oauth:
         table.findings.note(table.place, "the file gives no api_key; keys stored already are kept")
 

@@ -48,7 +48,8 @@ def test_what_has_no_address_is_bring_your_own():
     own = {"anthropic-compatible", "openai-compatible"}
     assert {n for n, row in PRESETS.items() if not row.base_url} == own | {"azure-openai"}
     local = {"ollama", "lm-studio", "vllm", "llama.cpp"}
-    assert {n for n, row in PRESETS.items() if not row.needs_key} == own | local | {"echo"}
+    by_machine = {"vertex-ai", "vertex-claude"}
+    assert {n for n, row in PRESETS.items() if not row.needs_key} == own | local | by_machine | {"echo"}
 
 
 @ROWS

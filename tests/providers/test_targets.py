@@ -97,6 +97,11 @@ def test_a_token_of_an_account_goes_as_a_bearer_token():
     assert "acct-canary" not in repr(codex)
 
 
+def test_a_key_file_is_never_sent():
+    """The text of a key file is what a token is made of: it goes nowhere itself."""
+    assert cast.target(preset="vertex-ai", secret=Secret('{"private_key": "canary"}')).own_headers() == {}
+
+
 def test_each_key_of_a_target_keeps_its_own_account():
     """Of several keys, each is signed in, or not, as itself."""
     spare = SpareKey(Secret("plain-key"), 2)

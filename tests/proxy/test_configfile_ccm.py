@@ -2,6 +2,7 @@
 
 import pytest
 
+from providers.google_adc import DEFAULT, AdcSource, source_of
 from providers.models import Provider
 from providers.outbound.formats import OUTBOUND
 from proxy import snapshot
@@ -168,25 +169,36 @@ def test_the_address_that_is_written_out_for_gemini_works():
     assert "googleapis.com/v1beta/models/gemini-3-pro:" in asked_of("gemini").url
 
 
-def test_vertex_without_a_key_imports_and_says_what_its_key_is():
-    """There it had no key at all; here it waits for an access token, and import, target and request say so."""
+def test_vertex_without_a_key_imports_and_says_what_is_used():
+    """There it had no key at all; here the machine's own credentials are used, and a note says so."""
     (note,) = notes_of(VERTEX)
-    assert note.startswith("line 2, [[providers]] #1 'vertex': api_key: is an access token here")
-    assert "application default credentials are not supported yet; the file gives none" in note
+    assert note.startswith("line 2, [[providers]] #1 'vertex': api_key: is a service account's JSON key file")
+    assert "the file gives none" in note and "application default credentials are used" in note
     assert Provider.objects.get().enabled is True
-    assert "no API key is set" in snapshot.load().models["gemini"].targets[0].problem
+    (target,) = snapshot.load().models["gemini"].targets
+    assert target.problem == "" and source_of(target) == DEFAULT
 
 
 def test_vertex_with_an_access_token_works():
     """The token goes out as a bearer, to the location's host; a publisher's name in the model is not doubled."""
     (note,) = notes_of(VERTEX.replace("models = []", 'api_key = "$TOKEN"', 1), TOKEN="ya29.token")
-    assert "api_key: is an access token here" in note and "gives none" not in note
+    assert "or an access token, which is good for an hour" in note and "gives none" not in note
     call = asked_of("gemini")
     assert call.url == (
         "https://us-central1-aiplatform.googleapis.com/v1beta1/projects/my-gcp-project/locations/us-central1"
         "/publishers/google/models/gemini-3-pro:streamGenerateContent?alt=sse"
     )
     assert call.headers["authorization"] == "Bearer ya29.token"
+
+
+def test_vertex_with_a_key_file_works():
+    """A whole key file, over several lines as it comes, is the key: it is never sent, a token of its account is."""
+    key = '{\n  "type": "service_account",\n  "private_key": "-----BEGIN PRIVATE KEY-----"\n}\n'
+    notes_of(VERTEX.replace("models = []", 'api_key = "$KEY"', 1), KEY=key)
+    (target,) = snapshot.load().models["gemini"].targets
+    assert source_of(target) == AdcSource.of_key(target.secret)
+    assert target.secret.reveal().strip() == key.strip()
+    assert "authorization" not in asked_of("gemini").headers
 
 
 def test_vertex_that_was_marked_as_oauth_is_switched_off_and_explained():
