@@ -94,6 +94,18 @@ async def access_token(source: AdcSource) -> tuple[Secret, float]:
     return token.secret, token.ends
 
 
+async def renewed(target: Target) -> Target | None:
+    """The target with another token after Google refused the one it had (401); None when there is none to be had."""
+    source = _TOKENS.refused(target.secret)
+    if source is None:
+        return None
+    try:
+        secret, _ = await access_token(source)
+    except UpstreamFailure:
+        return None
+    return None if secret.reveal() == target.secret.reveal() else replace(target, secret=secret)
+
+
 def forget() -> None:
     """Drop all tokens and what they are made of."""
     _TOKENS.clear()
@@ -135,6 +147,7 @@ class _Tokens:
         self._credentials: dict[AdcSource, Any] = {}
         self._running: dict[AdcSource, Future[_Token]] = {}
         self._troubles: dict[AdcSource, _Trouble] = {}
+        self._refused: dict[AdcSource, Secret] = {}
 
     def held(self, source: AdcSource) -> _Token | None:
         """A token that is good at this moment."""
@@ -157,9 +170,20 @@ class _Tokens:
         threading.Thread(target=self._renew, args=(source, found), name="google-adc", daemon=True).start()
         return found
 
+    def refused(self, secret: Secret) -> AdcSource | None:
+        """The source of a token that Google has refused, and that token is used no more; None: it came from none."""
+        with self._lock:
+            for source, token in self._tokens.items():
+                if token.secret.reveal() == secret.reveal():
+                    self._refused[source] = self._tokens.pop(source).secret
+                    return source
+            # Others were refused the same token, and one of them was here before.
+            known = (source for source, old in self._refused.items() if old.reveal() == secret.reveal())
+            return next(known, None)
+
     def clear(self) -> None:
         with self._lock:
-            for held in (self._tokens, self._credentials, self._running, self._troubles):
+            for held in (self._tokens, self._credentials, self._running, self._troubles, self._refused):
                 held.clear()
 
     def _renew(self, source: AdcSource, found: Future[_Token]) -> None:

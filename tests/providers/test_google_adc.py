@@ -191,6 +191,28 @@ async def test_many_requests_are_one_renewal(upstream, private_key, monkeypatch)
     assert len(upstream.requests) == 1
 
 
+async def test_a_refused_token_is_replaced_once(upstream, private_key):
+    """After a 401 all who were refused the same token get the next one, by one renewal; other secrets have none."""
+    answers(upstream, "token-1", "token-2")
+    target = on_vertex(key_file(upstream, private_key))
+    refused = await with_token(target)
+    fresh = await asyncio.gather(*(google_adc.renewed(refused) for _ in range(5)))
+    assert {other.secret.reveal() for other in fresh} == {"token-2"}
+    assert (await with_token(target)).secret.reveal() == "token-2"
+    assert len(upstream.requests) == 2
+    assert await google_adc.renewed(on_vertex("ya29.token")) is None
+
+
+async def test_a_refused_token_may_be_all_there_is(upstream, private_key):
+    """No other token, or the same one again, is told as none."""
+    answers(upstream, "token-1", "token-1")
+    target = await with_token(on_vertex(key_file(upstream, private_key)))
+    assert await google_adc.renewed(target) is None
+    refuses(upstream)
+    assert await google_adc.renewed(target) is None
+    assert len(upstream.requests) == 3
+
+
 async def test_sources_do_not_share_tokens(upstream, private_key):
     """Two key files have a token each, and the same file read again has the same one."""
     answers(upstream, "token-1", "token-2")
