@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from providers.errors import Failure
 from providers.targets import Target
@@ -17,6 +18,7 @@ from proxy.config import ConfigSnapshot
 from proxy.errors import ApiError, from_failure
 from proxy.inbound.base import Inbound, Renderer
 from proxy.origins import ORIGINS
+from proxy.pricing import micro_dollars, total
 from proxy.record import AttemptRecord, RequestRecord
 from proxy.repair import repaired
 from proxy.routing import RouteDecision
@@ -165,10 +167,27 @@ class Call:
         record = self.record
         record.duration_ms = self.elapsed_ms()
         record.why = self.why()
+        record.cost_usd = self._cost()
         capture = self.config.capture
         if capture.bodies == "all" or (capture.bodies == "errors" and record.outcome != "ok"):
             record.body = zlib.compress(_without_secrets(self.request.body, capture.max_bytes, self.config.secrets))
         return record
+
+    def _cost(self) -> Decimal | None:
+        """What all attempts cost together, each at its own target's price, in USD; None when a part is unknown."""
+        record, costs = self.record, []
+        for entry in record.attempts:
+            if entry.usage is not None:
+                tariff = self.config.prices.tariff(record.logical_model, entry.provider, entry.actual_model)
+                entry.cost_usd = _dollars(micro_dollars(entry.usage, tariff))
+                costs.append(entry.cost_usd)
+        if not costs and record.outcome == "ok":
+            return Decimal(0)  # a count, or answered here
+        return total(costs)
+
+
+def _dollars(micros: Decimal | None) -> Decimal | None:
+    return None if micros is None else (micros / 1_000_000).quantize(Decimal("1e-8"))
 
 
 def _without_secrets(body: bytes, limit: int, secrets: Sequence[str]) -> bytes:

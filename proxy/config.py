@@ -10,6 +10,7 @@ from typing import Literal
 
 from providers.targets import Target, Timeouts
 from proxy.patterns import Pattern
+from proxy.pricing import PriceBook
 
 RequestKind = Literal["", "title", "compaction", "count"]
 Effort = Literal["low", "medium", "high", "xhigh", "max", "off"]
@@ -129,6 +130,7 @@ class ConfigSnapshot:
     capture: CaptureConfig = CaptureConfig()
     streams: StreamConfig = StreamConfig()
     drills: tuple[DrillConfig, ...] = ()
+    prices: PriceBook = PriceBook()
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Every secret in use, for the scrubber."""
 

@@ -119,7 +119,8 @@ class Seam:
     def __init__(self, sent: Transcript) -> None:
         self._sent = sent.text
         self._before = sent.usage
-        self._usage = Usage()
+        self.usage = Usage()
+        """The tokens of the rest alone, as far as they were told."""
         self._index = sent.blocks - 1
         self._open = "text" if sent.text_is_open else ""
         self._dropping = False
@@ -132,7 +133,7 @@ class Seam:
             return [replace(event, native=None)]
         payload = event.payload()
         if event.type == "message_start":
-            self._usage = Usage.from_payload(_member(payload, "message").get("usage"))
+            self.usage = Usage.from_payload(_member(payload, "message").get("usage"))
             return []
         if event.type == "content_block_start":
             return self._start(payload)
@@ -196,8 +197,8 @@ class Seam:
         return MessagesEvent.of({"type": "content_block_start", "index": self._index, "content_block": block})
 
     def _end(self, payload: dict[str, Any]) -> MessagesEvent:
-        usage = Usage.from_payload(payload.get("usage"), self._usage)
-        return MessagesEvent.of({**payload, "usage": _sum(self._before, usage).as_payload()})
+        self.usage = Usage.from_payload(payload.get("usage"), self.usage)
+        return MessagesEvent.of({**payload, "usage": _sum(self._before, self.usage).as_payload()})
 
 
 def _member(payload: dict[str, Any], key: str) -> dict[str, Any]:
@@ -211,6 +212,7 @@ def _sum(first: Usage, second: Usage) -> Usage:
     return Usage(
         first.input + second.input, first.output + second.output, first.cache_read + second.cache_read,
         first.cache_write + second.cache_write, first.thinking + second.thinking, first.searches + second.searches,
+        first.cache_write_1h + second.cache_write_1h,
     )  # fmt: skip
 
 

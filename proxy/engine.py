@@ -198,6 +198,7 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
     for signature in signatures_in(reply.body):
         ORIGINS.note(signature, target.provider)
     call.record.usage, call.record.stop_reason = reply.usage, reply.stop_reason or ""
+    entry.usage = reply.usage
     return reply
 
 

@@ -24,7 +24,7 @@ _SAME = tuple(
     field.name for field in fields(RequestRecord) if field.name not in ("usage", "attempts", "request_id", "time")
 )
 _MAY_CHANGE = ("time", *_SAME, "attempts", "instance", *(f"{kind}_tokens" for kind in _TOKENS))
-_ATTEMPT = tuple(field.name for field in fields(AttemptRecord))
+_ATTEMPT = tuple(field.name for field in fields(AttemptRecord) if field.name != "usage")
 
 _file: tuple[int, int] | None = None
 """The SQLite file that this thread's connection has open."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from providers.outbound.base import Translator
-from providers.wire.messages import MessagesEvent
+from providers.wire.messages import MessagesEvent, Usage
 from providers.wire.sse import ServerSentEvent
+from providers.wire.tokens import estimate_text
 from proxy.continuation import Seam, Transcript
 from proxy.inbound.base import Renderer
 from proxy.progress import Progress
@@ -22,6 +25,7 @@ class Part:
         self._sent = sent
         self._seam = seam
         self._held: list[bytes] = []
+        self._before = len(sent.text)
         self.progress = Progress()
 
     @property
@@ -33,6 +37,20 @@ class Part:
     def may_be_empty(self) -> bool:
         """True when this part may be over without any content: it says why, or it only had to go on."""
         return self._seam is not None or self.progress.has_content or self.progress.may_be_empty
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens of this part alone; of one that broke, what was told and the text that came. None: of none.
+
+        All zero when an answer came and nobody told what its prompt was.
+        """
+        told = self._seam.usage if self._seam else self.progress.usage
+        if self.ended:
+            return told
+        came = estimate_text(self._sent.text[self._before :])
+        if told.input + told.cache_read + told.cache_write:
+            return replace(told, output=max(told.output, came))
+        return Usage() if came else None
 
     def feed(self, event: ServerSentEvent) -> None:
         """One upstream event. Raises UpstreamFailure and MalformedJson."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from providers.wire.messages import Usage
 
@@ -22,7 +23,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(slots=True)
 class AttemptRecord:
-    """One upstream call; times in milliseconds since the request began."""
+    """One upstream call; times in milliseconds since the request began.
+
+    `usage`: its own tokens, as far as they were told; None when it was told of none, and then it costs nothing.
+    """
 
     number: int
     provider: str
@@ -39,6 +43,8 @@ class AttemptRecord:
     tokens_in: int | None = None
     tokens_out: int | None = None
     """Of an answer that a drill cut: what was paid for it, as far as it was told or can be counted."""
+    usage: Usage | None = None
+    cost_usd: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +68,7 @@ class RequestRecord:
     status: int = 0
     outcome: str = ""
     usage: Usage = Usage()
+    cost_usd: Decimal | None = None
     stop_reason: str = ""
     error: str = ""
     first_content_ms: int | None = None
@@ -147,6 +154,7 @@ def _cleaned_attempt(attempt: AttemptRecord) -> AttemptRecord:
         drill=_optional(attempt.drill, MAX_BIG),
         tokens_in=_optional(attempt.tokens_in, MAX_BIG),
         tokens_out=_optional(attempt.tokens_out, MAX_BIG),
+        usage=None,  # it has its price by now
     )
 
 

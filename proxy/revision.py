@@ -11,9 +11,10 @@ from django.db.models.signals import post_delete, post_save
 def configuration_models() -> tuple[type[Model], ...]:
     """The tables a snapshot is made of."""
     from providers.models import Credential, Provider
-    from proxy.models import ClientKey, Drill, LogicalModel, ModelMapping, RouterSettings, RoutingRule
+    from proxy.models import ClientKey, Drill, LogicalModel, ModelMapping, ModelPrice, RouterSettings, RoutingRule
 
-    return (Provider, Credential, LogicalModel, ModelMapping, RouterSettings, RoutingRule, ClientKey, Drill)
+    chains = (LogicalModel, ModelMapping, ModelPrice)
+    return (Provider, Credential, *chains, RouterSettings, RoutingRule, ClientKey, Drill)
 
 
 def _advance(**_kwargs: Any) -> None:

@@ -21,7 +21,7 @@ from providers.model_facts import for_model
 from providers.models import Provider
 from providers.targets import Target, Timeouts
 from providers.template import template_of
-from proxy import health_store
+from proxy import health_store, price_book
 from proxy.config import (
     CaptureConfig,
     ConfigSnapshot,
@@ -176,6 +176,7 @@ def load() -> ConfigSnapshot:
             streams=StreamConfig(settings.continue_streams, cast(Any, settings.mid_stream_failure)),
             capture=CaptureConfig(cast(Any, settings.capture_bodies), settings.capture_max_kb * 1024),
             drills=tuple(_drills()),
+            prices=price_book.load({name: row.template.preset.name for name, row in providers.items()}),
             secrets=tuple(dict.fromkeys(secret for p in providers.values() for secret in p.template.secrets)),
         )
 

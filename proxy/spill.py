@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,8 @@ def encoded(record: RequestRecord, *, body: bool = True) -> bytes:
         kept = found["body"] if body else None
         found["body"] = None if kept is None else base64.b64encode(kept).decode("ascii")
         found["time"] = record.time.isoformat()
+        for row in (found, *found["attempts"]):
+            row["cost_usd"] = None if row["cost_usd"] is None else str(row["cost_usd"])
         return json.dumps(found).encode("ascii") + b"\n"
     except (TypeError, ValueError, AttributeError) as error:
         return encoded(bare(record, type(error).__name__))
@@ -170,11 +173,13 @@ def decoded(line: bytes) -> RequestRecord | None:
         found = json.loads(line)
         found["time"] = datetime.fromisoformat(found["time"])
         found["usage"] = Usage(**_known(Usage, found["usage"]))
+        for row in (found, *found["attempts"]):
+            row["cost_usd"] = None if row.get("cost_usd") is None else Decimal(row["cost_usd"])
         found["attempts"] = [AttemptRecord(**_known(AttemptRecord, attempt)) for attempt in found["attempts"]]
         if found.get("body") is not None:
             found["body"] = base64.b64decode(found["body"])
         return RequestRecord(**_known(RequestRecord, found))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError):
         return None
 
 

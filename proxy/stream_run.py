@@ -109,6 +109,8 @@ class StreamRun:
             if self.committed:
                 await self._pipe.put(part.taken())
             raise
+        finally:
+            entry.usage = part.usage
 
     async def _read(
         self, response: client.UpstreamResponse, part: Part, current: Attempt, entry: AttemptRecord,

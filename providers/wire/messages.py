@@ -199,7 +199,8 @@ PING = MessagesEvent.of({"type": "ping"})
 class Usage:
     """Tokens of one answer. `input` excludes what the cache read or wrote, as Anthropic counts.
 
-    `output` includes `thinking`. `searches` counts web searches, not tokens.
+    `output` includes `thinking`, `cache_write` includes `cache_write_1h`, what is kept for an hour. `searches` counts
+    web searches, not tokens.
     """
 
     input: int = 0
@@ -208,6 +209,7 @@ class Usage:
     cache_write: int = 0
     thinking: int = 0
     searches: int = 0
+    cache_write_1h: int = 0
 
     @classmethod
     def from_payload(cls, usage: Any, base: Usage | None = None) -> Usage:
@@ -228,6 +230,7 @@ class Usage:
             tokens("cache_creation_input_tokens", base.cache_write),
             tokens("thinking_tokens", base.thinking, "output_tokens_details"),
             tokens("web_search_requests", base.searches, "server_tool_use"),
+            tokens("ephemeral_1h_input_tokens", base.cache_write_1h, "cache_creation"),
         )
 
     def as_payload(self) -> dict[str, Any]:
@@ -240,6 +243,11 @@ class Usage:
         }
         if self.thinking:
             payload["output_tokens_details"] = {"thinking_tokens": self.thinking}
+        if self.cache_write_1h:
+            payload["cache_creation"] = {
+                "ephemeral_5m_input_tokens": max(self.cache_write - self.cache_write_1h, 0),
+                "ephemeral_1h_input_tokens": self.cache_write_1h,
+            }
         if self.searches:
             payload["server_tool_use"] = {"web_search_requests": self.searches, "web_fetch_requests": 0}
         return payload

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin
@@ -129,6 +130,15 @@ class ByTime(admin.SimpleListFilter):
         return queryset.filter(time__gte=timezone.now() - span) if span else queryset
 
 
+def shown_cost(cost: Decimal | None, outcome: str) -> str:
+    """A cost in dollars; of an answer that has no end, the least it can have been."""
+    if cost is None:
+        return "-"
+    if 0 < cost < Decimal("0.00005"):
+        return "< $0.0001"
+    return f"${cost:.4f}" if outcome == "ok" or not cost else f"≥ ${cost:.4f}"
+
+
 class ReadOnly:
     """Rows that nobody changes by hand."""
 
@@ -152,10 +162,15 @@ class AttemptInline(ReadOnly, TabularInline):
     extra = 0
     fields = (
         "number", "provider", "actual_model", "outcome", "status", "started_ms", "first_content_ms", "duration_ms",
-        "message", "upstream_request_id",
+        "cost", "message", "upstream_request_id",
     )  # fmt: skip
     readonly_fields = fields
     verbose_name_plural = "Attempts"
+
+    @display(description="Cost")
+    def cost(self, row: AttemptLog) -> str:
+        """What this call cost."""
+        return shown_cost(row.cost_usd, row.outcome)
 
 
 @admin.register(RequestLog)
@@ -164,7 +179,7 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
 
     list_display = (
         "when", "short_id", "shown_outcome", "shown_status", "asked_for", "served_by", "route", "tries", "tokens",
-        "duration",
+        "cost", "duration",
     )  # fmt: skip
     list_display_links = ("short_id",)
     list_filter = ("outcome", ByTime, ByRoute, ByProvider, ByModel, "stream")
@@ -190,7 +205,7 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
             {
                 "fields": (
                     "attempts", "first_content_ms", "duration_ms", "input_tokens", "output_tokens",
-                    "cache_read_tokens", "cache_write_tokens", "stop_reason",
+                    "cache_read_tokens", "cache_write_tokens", "cost", "stop_reason",
                 )
             },
         ),
@@ -260,6 +275,11 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         """Tokens, cache included."""
         total = row.input_tokens + row.cache_read_tokens + row.cache_write_tokens
         return format_html('<span class="whitespace-nowrap">{} / {}</span>', f"{total:,}", f"{row.output_tokens:,}")
+
+    @display(description="Cost")
+    def cost(self, row: RequestLog) -> str:
+        """What all its calls cost; nothing where a price is not known."""
+        return format_html('<span class="whitespace-nowrap">{}</span>', shown_cost(row.cost_usd, row.outcome))
 
     @display(description="Took")
     def duration(self, row: RequestLog) -> str:

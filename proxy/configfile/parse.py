@@ -255,6 +255,7 @@ def _read_mapping(table: Table, position: int) -> MappingValues:
         first_content_timeout_s=table.optional_number("first_content_timeout_s"),
         idle_timeout_s=table.optional_number("idle_timeout_s"),
         weight=table.integer("weight", 1),
+        price=table.text("price"),
     )
     table.finish()
     return value

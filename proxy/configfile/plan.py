@@ -236,6 +236,7 @@ def _shown_mapping(mapping: MappingValues) -> str:
         f"first content {mapping.first_content_timeout_s:g} s" if mapping.first_content_timeout_s else "",
         f"idle {mapping.idle_timeout_s:g} s" if mapping.idle_timeout_s else "",
         f"drill {mapping.drill}" if mapping.drill else "",
+        f"price {mapping.price}" if mapping.price else "",
         f"weight {mapping.weight}" if mapping.weight != 1 else "",
     ]
     tail = ", ".join(extra for extra in extras if extra)

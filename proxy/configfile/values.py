@@ -57,6 +57,7 @@ class MappingValues:
     first_content_timeout_s: float | None = None
     idle_timeout_s: float | None = None
     weight: int = 1
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True)

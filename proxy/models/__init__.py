@@ -5,6 +5,7 @@ from proxy.models.drill import Drill
 from proxy.models.health import HealthState
 from proxy.models.history import AttemptLog, Instance, RequestLog
 from proxy.models.logical_model import LogicalModel, ModelMapping
+from proxy.models.price import ModelPrice
 from proxy.models.revision import ConfigRevision
 from proxy.models.routing import RouterSettings, RoutingRule
 
@@ -17,6 +18,7 @@ __all__ = [
     "Instance",
     "LogicalModel",
     "ModelMapping",
+    "ModelPrice",
     "RequestLog",
     "RouterSettings",
     "RoutingRule",

@@ -100,6 +100,7 @@ class AttemptLog(models.Model):
     drill = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
     tokens_in = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
     tokens_out = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
+    cost_usd = models.DecimalField("cost (USD)", max_digits=14, decimal_places=8, null=True, blank=True)
 
     class Meta:
         ordering = ("request", "number")

@@ -10,7 +10,7 @@ from simple_history.models import HistoricalRecords
 from providers.addresses import model_problem
 from providers.models import Provider, optional_seconds
 from providers.validators import validate_name
-from proxy.models.validators import validate_drill
+from proxy.models.validators import validate_drill, validate_price
 
 
 class LogicalModel(models.Model):
@@ -68,6 +68,11 @@ class ModelMapping(models.Model):
     idle_timeout_s = optional_seconds(
         "idle (s)", "Seconds of silence between events of this target's answer. Empty: as its provider says."
     )
+    price = models.CharField(
+        max_length=100, blank=True, validators=[validate_price],
+        help_text="USD per million tokens: <code>3 / 15 / 0.3 / 3.75</code> for input, output, cache read, cache write "
+        "(the last two optional). Empty: as the list of prices says.",
+    )  # fmt: skip
     drill = models.CharField(
         max_length=20, blank=True, validators=[validate_drill],
         help_text="Echo only, fail on purpose: <code>status:529</code>, <code>hang</code>, <code>cut:40</code>.",

@@ -7,6 +7,7 @@ import re
 from django.core.exceptions import ValidationError
 
 from proxy.patterns import BadPattern, compile_pattern
+from proxy.pricing import parse_price
 
 _DRILL = re.compile(r"(?:status:[45][0-9]{2}|hang|cut:[0-9]{1,6})")
 
@@ -23,3 +24,11 @@ def validate_drill(value: str) -> None:
     """A drill of the echo provider."""
     if not _DRILL.fullmatch(value):
         raise ValidationError("A drill is status:529 (any 4xx or 5xx), hang, or cut:40 (characters).")
+
+
+def validate_price(value: str) -> None:
+    """A price as people write it: `3 / 15 / 0.3 / 3.75`."""
+    try:
+        parse_price(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error

@@ -77,6 +77,7 @@ priority = 1
 provider = "echo"
 actual_model = "echo"
 drill = "status:529"
+price = "3 / 15 / 0.3"
 first_content_timeout_s = 30
 idle_timeout_s = 0.5
 """

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from django.db import connection
@@ -9,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from proxy import logbook, presence
+from proxy.admin.history import shown_cost
 from proxy.models import RequestLog
 
 pytestmark = pytest.mark.django_db
@@ -113,3 +115,27 @@ def test_gaps_are_told_above_the_list(admin_client, monkeypatch):
     monkeypatch.setattr(logbook.LOGBOOK, "_waiting", [1, 2])
     text = listed(admin_client)[1]
     assert "cannot be written at the moment: 2 rows wait" in text and "sk-canary" not in text
+
+
+@pytest.mark.parametrize(
+    ("cost", "outcome", "told"),
+    [
+        (None, "ok", "-"), (Decimal(0), "error", "$0.0000"), (Decimal("0.00001"), "error", "< $0.0001"),
+        (Decimal("1.23456"), "ok", "$1.2346"), (Decimal("1.23456"), "interrupted", "≥ $1.2346"),
+    ],
+)  # fmt: skip
+def test_a_cost_is_told_as_exactly_as_it_is_known(cost, outcome, told):
+    """What is unknown is no zero, and an answer without an end cost at least what came of it."""
+    assert shown_cost(cost, outcome) == told
+
+
+def test_costs_are_on_the_list_and_the_page(admin_client):
+    """Of the request and of each of its calls."""
+    row = RequestLog.objects.create(
+        time=datetime.now(UTC), request_id="req_1", inbound_format="anthropic_messages", outcome="ok",
+        cost_usd=Decimal("1.25"),
+    )  # fmt: skip
+    row.attempt_rows.create(number=1, provider="p", actual_model="m", outcome="interrupted", cost_usd=Decimal("0.5"))
+    assert "$1.2500" in listed(admin_client)[1]
+    page = admin_client.get(reverse("admin:proxy_requestlog_change", args=(row.pk,))).content.decode()
+    assert "$1.2500" in page and "≥ $0.5000" in page

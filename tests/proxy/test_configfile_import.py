@@ -88,8 +88,8 @@ def test_changed_waits_are_shown_and_written():
     text = FILE.replace("connect_timeout_s = 5\n", "idle_timeout_s = 7\n").replace("first_content_timeout_s = 30\n", "")
     shown = "\n".join(str(change) for change in imported(text).changes)
     assert "    connect_timeout_s: 5.0 → \n    idle_timeout_s:  → 7.0" in shown
-    assert "echo/echo (first content 30 s, idle 0.5 s, drill status:529) → 1 zai" in shown
-    assert "echo/echo (idle 0.5 s, drill status:529)" in shown
+    assert "echo/echo (first content 30 s, idle 0.5 s, drill status:529, price 3 / 15 / 0.3) → 1 zai" in shown
+    assert "echo/echo (idle 0.5 s, drill status:529, price 3 / 15 / 0.3)" in shown
     zai = Provider.objects.get(name="zai")
     assert (zai.connect_timeout_s, zai.idle_timeout_s) == (None, 7)
     assert ModelMapping.objects.get(provider__name="echo").first_content_timeout_s is None

@@ -1,6 +1,7 @@
 """Records to rows, on whatever database the tests run on."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from django.db import DataError, connection
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def record(number=1, **fields):
     fields = {"outcome": "ok", "status": 200, "usage": Usage(1, 2, 3, 4), **fields}
     attempts = [AttemptRecord(1, "main", "glm", "overloaded"), AttemptRecord(2, "spare", "glm", "ok")]
+    attempts[1].usage, attempts[1].cost_usd = Usage(1, 2, 3, 4), Decimal("0.00000125")
     return RequestRecord(f"req_{number}", "anthropic_messages", "messages", attempts=attempts, **fields)
 
 
@@ -103,3 +105,11 @@ def test_the_row_of_a_running_request_becomes_its_final_one():
     final = RequestLog.objects.get()
     assert (final.pk, final.outcome, final.output_tokens, final.instance) == (row.pk, "ok", 2, None)
     assert list(final.attempt_rows.values_list("outcome", flat=True)) == ["overloaded", "ok"]
+
+
+def test_costs_are_kept_to_a_hundredth_of_a_micro_dollar():
+    """Of the request and of each attempt; what is unknown stays so."""
+    log_rows.write([record(1, cost_usd=Decimal("12.00000125")), record(2)])
+    assert list(RequestLog.objects.order_by("pk").values_list("cost_usd", flat=True)) == [Decimal("12.00000125"), None]
+    told = AttemptLog.objects.filter(request__request_id="req_1").values_list("cost_usd", flat=True)
+    assert list(told) == [None, Decimal("0.00000125")]

@@ -13,6 +13,7 @@ from proxy.models import (
     Drill,
     LogicalModel,
     ModelMapping,
+    ModelPrice,
     RequestLog,
     RouterSettings,
     RoutingRule,
@@ -30,6 +31,7 @@ def rows():
     credential.save()
     model = LogicalModel.objects.create(name="smart")
     mapping = ModelMapping.objects.create(logical_model=model, priority=1, provider=provider, actual_model="m")
+    price = ModelPrice.objects.create(preset="openai", model="m", input=1, output=2)
     rule = RoutingRule.objects.create(name="r", has_image=True, logical_model=model)
     key = ClientKey(name="laptop")
     key.issue()
@@ -37,7 +39,7 @@ def rows():
     drill = Drill(provider=provider, client_key=key)
     drill.run_for(timedelta(minutes=1))
     drill.save()
-    found = (provider, credential, model, mapping, RouterSettings.load(), rule, key, drill)
+    found = (provider, credential, model, mapping, price, RouterSettings.load(), rule, key, drill)
     return {type(row): row for row in found}
 
 

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -16,8 +17,17 @@ MB = 1024 * 1024
 
 
 def record(number=1, **fields):
-    attempts = [AttemptRecord(1, "main", "glm", "overloaded", 529, "up_1", "busy", 3, None, 70)]
-    fields = {"outcome": "ok", "status": 200, "usage": Usage(1, 2, 3, 4), "attempts": attempts, **fields}
+    attempts = [
+        AttemptRecord(1, "main", "glm", "overloaded", 529, "up_1", "busy", 3, None, 70, None, Decimal("0.00000123"))
+    ]
+    fields = {
+        "outcome": "ok",
+        "status": 200,
+        "usage": Usage(1, 2, 3, 4),
+        "attempts": attempts,
+        "cost_usd": Decimal("1.5"),
+        **fields,
+    }
     return RequestRecord(f"req_{number}", "anthropic_messages", "messages", **fields)
 
 

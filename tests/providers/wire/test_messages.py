@@ -180,3 +180,13 @@ def test_usage_overwrites_only_what_is_there():
     full = Usage(5, 6, 7, 9, 3, 2)
     assert Usage.from_payload(full.as_payload()) == full
     assert Usage.from_payload({"output_tokens_details": [], "server_tool_use": None}, full) == full
+
+
+def test_what_the_cache_keeps_for_an_hour_is_told_apart():
+    """It is a part of what was written, and is read and written as Anthropic has it."""
+    told = {"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_5m_input_tokens": 5,
+                                                                 "ephemeral_1h_input_tokens": 4}}  # fmt: skip
+    usage = Usage.from_payload(told)
+    assert (usage.cache_write, usage.cache_write_1h) == (9, 4)
+    assert usage.as_payload()["cache_creation"] == told["cache_creation"]
+    assert "cache_creation" not in Usage(1, 2, 3, 4).as_payload()
