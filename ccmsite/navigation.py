@@ -17,6 +17,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Router settings", "tune", "proxy_routersettings"),
             ("Routing rules", "rule", "proxy_routingrule"),
             ("Client keys", "key", "proxy_clientkey"),
+            ("Prices", "payments", "proxy_modelprice"),
         ),
     ),
     (

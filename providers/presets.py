@@ -230,3 +230,12 @@ _ROWS = (
 )  # fmt: skip
 
 PRESETS: dict[str, Preset] = {row.name: row for row in _ROWS}
+
+PRICE_LISTS: dict[str, str] = {
+    "anthropic": "anthropic", "openai": "openai", "openai-chat": "openai", "gemini": "google", "vertex-ai": "google",
+    "vertex-claude": "google", "azure-openai": "azure", "z.ai": "zai", "minimax": "minimax",
+    "openrouter": "openrouter", "deepseek": "deepseek", "moonshot": "moonshotai", "xai": "x-ai", "mistral": "mistral",
+    "groq": "groq", "together": "together", "fireworks": "fireworks", "cerebras": "cerebras", "novita": "novita",
+    "baseten": "baseten",
+}  # fmt: skip
+"""The name of each vendor's list of prices in genai-prices, where `manage.py syncprices` looks it up."""

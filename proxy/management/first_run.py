@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from providers.models import Credential, Provider
 from providers.presets import PRESETS, Preset
 from providers.vault import VaultError
+from proxy import price_sync
 from proxy.models import ClientKey, LogicalModel, ModelMapping, RouterSettings
 
 KEY_NAME = "quickstart"
@@ -33,6 +34,7 @@ class FirstRun:
     model: str
     unreadable: int
     """Stored secrets that the present CCM_FIELD_KEYS do not open."""
+    prices: int = 0
 
 
 def ensure_rows(environ: Mapping[str, str]) -> FirstRun:
@@ -40,7 +42,8 @@ def ensure_rows(environ: Mapping[str, str]) -> FirstRun:
     admin, password = ensure_admin(environ)
     key = ensure_client_key()
     providers, refused = ensure_providers(environ)
-    return FirstRun(admin, password, key, providers, refused, ensure_models(providers), unreadable_credentials())
+    model = ensure_models(providers)
+    return FirstRun(admin, password, key, providers, refused, model, unreadable_credentials(), price_sync.seed())
 
 
 def ensure_admin(environ: Mapping[str, str]) -> tuple[str, str]:

@@ -17,7 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from providers.models import Provider
 from providers.presets import PRESETS
 from proxy.management.env_file import ensure_env_file
-from proxy.models import ClientKey, LogicalModel, RouterSettings
+from proxy.models import ClientKey, LogicalModel, ModelPrice, RouterSettings
 from proxy.models.client_key import digest_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +137,7 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(monkeypatch):
     """Every step in words, without the password and the key that would be made up; the run then does just that."""
     monkeypatch.setenv("GROQ_API_KEY", "gsk-0123456789")
     content = json.loads(run("--dry-run", "--json"))
+    assert re.fullmatch(r"add \d{4} prices from genai-prices", content["would"].pop())
     assert content == {
         "dry_run": True,
         "would": [
@@ -147,8 +148,10 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(monkeypatch):
     }  # fmt: skip
     assert (get_user_model().objects.count(), ClientKey.objects.count(), Provider.objects.count()) == (0, 0, 0)
     lines = run("--dry-run").splitlines()
-    assert lines[-2:] == ["Would add provider groq", "Nothing was written (--dry-run)"]
-    assert quickstart()["providers"] == ["groq"]
+    assert (lines[-3], lines[-1]) == ("Would add provider groq", "Nothing was written (--dry-run)")
+    assert not ModelPrice.objects.exists()
+    made = quickstart()
+    assert (made["providers"], made["prices"]) == (["groq"], ModelPrice.objects.count())
     assert run("--dry-run").splitlines() == ["Nothing to do", "Nothing was written (--dry-run)"]
 
 

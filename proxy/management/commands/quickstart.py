@@ -54,6 +54,7 @@ class Command(ReportingCommand):
             "client_key": made.client_key or None,
             "providers": made.providers,
             "model": made.model or None,
+            "prices": made.prices,
             "warnings": _warnings(made),
             "env": {"ANTHROPIC_BASE_URL": BASE_URL, "ANTHROPIC_AUTH_TOKEN": made.client_key or _stand_in()},
         }
@@ -83,6 +84,8 @@ def _would(written: tuple[str, ...], migrations: int, made: FirstRun | None) -> 
     steps += [f"add provider {name}" for name in made.providers]
     if made.model:
         steps.append(f"add logical model {made.model}, the default route")
+    if made.prices:
+        steps.append(f"add {made.prices} prices from genai-prices")
     return steps
 
 
@@ -105,6 +108,8 @@ def _lines(content: dict[str, Any], written: tuple[str, ...]) -> list[str]:
     lines += [f"Added provider {name}" for name in content["providers"]]
     if content["model"]:
         lines.append(f"Added logical model {content['model']}, the default route")
+    if content["prices"]:
+        lines.append(f"Added {content['prices']} prices from genai-prices")
     lines += [f"Warning: {warning}" for warning in content["warnings"]]
     lines += ["", f"Admin      {content['admin_url']}"]
     if content["user"]:
