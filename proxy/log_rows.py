@@ -11,6 +11,7 @@ from dataclasses import fields
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, connection, transaction
 
+from proxy import rollup
 from proxy.models import AttemptLog, RequestLog
 from proxy.record import AttemptRecord, RequestRecord, bare, cleaned, without_body
 
@@ -63,8 +64,12 @@ def _write_one(record: RequestRecord, instance: uuid.UUID | None) -> int:
 def _write_all(batch: Sequence[RequestRecord], instance: uuid.UUID | None, known: bool) -> None:
     records = [cleaned(record) for record in batch]
     made = [_request_row(record, instance) for record in records]
+    tally = rollup.Tally()
     with transaction.atomic():
+        rollup.take_turn(alone=known)
         if known:
+            replaced = RequestLog.objects.filter(request_id__in=[record.request_id for record in records])
+            tally.count(replaced.only(*rollup.READ), -1)
             rows = RequestLog.objects.bulk_create(
                 made, update_conflicts=True, unique_fields=["request_id"], update_fields=_MAY_CHANGE
             )
@@ -76,6 +81,9 @@ def _write_all(batch: Sequence[RequestRecord], instance: uuid.UUID | None, known
             for record, row in zip(records, rows, strict=True)
             for attempt in record.attempts
         )
+        # Last: processes that write into the same hour wait for each other from here to the commit.
+        tally.count(made)
+        tally.save()
 
 
 def _request_row(record: RequestRecord, instance: uuid.UUID | None) -> RequestLog:

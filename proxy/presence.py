@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
+from proxy import rollup
 from proxy.models import AttemptLog, Instance, RequestLog
 from proxy.record import LOST, OPEN
 
@@ -36,8 +37,16 @@ def sweep() -> int:
     count = 0
     while lost := list(found.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
+            rollup.take_turn(alone=True)
+            rows = list(RequestLog.objects.filter(pk__in=lost, outcome=OPEN).only(*rollup.READ))
+            lost = [row.pk for row in rows]
             AttemptLog.objects.filter(request__in=lost, outcome=OPEN).update(outcome=LOST)
-            count += RequestLog.objects.filter(pk__in=lost, outcome=OPEN).update(
+            count += RequestLog.objects.filter(pk__in=lost).update(
                 outcome=LOST, error="the process that served it ended without a word"
             )
+            for row in rows:
+                row.outcome = LOST
+            tally = rollup.Tally()
+            tally.count(rows)
+            tally.save()
     return count

@@ -35,7 +35,10 @@ class RouterSettingsAdmin(ConfigAdmin):
         ),
         ("Broken streams", {"classes": ("tab",), "fields": ("continue_streams", "mid_stream_failure")}),
         ("Token counts", {"classes": ("tab",), "fields": ("scale_counts",)}),
-        ("History", {"classes": ("tab",), "fields": ("capture_bodies", "capture_max_kb", "retention_days")}),
+        (
+            "History",
+            {"classes": ("tab",), "fields": ("capture_bodies", "capture_max_kb", "retention_days", "rollup_days")},
+        ),
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, str] | None = None) -> HttpResponse:

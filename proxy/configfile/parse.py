@@ -278,6 +278,7 @@ def _read_router(table: Table | None, reader: _Reader) -> None:
         capture_bodies=table.text("capture_bodies", _DEFAULTS.capture_bodies),
         capture_max_kb=table.integer("capture_max_kb", _DEFAULTS.capture_max_kb),
         retention_days=table.integer("retention_days", _DEFAULTS.retention_days),
+        rollup_days=table.integer("rollup_days", _DEFAULTS.rollup_days),
         continue_streams=table.flag("continue_streams", _DEFAULTS.continue_streams),
         mid_stream_failure=table.text("mid_stream_failure", _DEFAULTS.mid_stream_failure),
         scale_counts=table.flag("scale_counts", _DEFAULTS.scale_counts),

@@ -107,6 +107,7 @@ class RouterValues:
     capture_bodies: str = "off"
     capture_max_kb: int = 256
     retention_days: int = 30
+    rollup_days: int = 400
     continue_streams: bool = True
     mid_stream_failure: str = "error_event"
     scale_counts: bool = False

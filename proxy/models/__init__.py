@@ -7,6 +7,7 @@ from proxy.models.history import AttemptLog, Instance, RequestLog
 from proxy.models.logical_model import LogicalModel, ModelMapping
 from proxy.models.price import ModelPrice
 from proxy.models.revision import ConfigRevision
+from proxy.models.rollup import HourlyRollup
 from proxy.models.routing import RouterSettings, RoutingRule
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ConfigRevision",
     "Drill",
     "HealthState",
+    "HourlyRollup",
     "Instance",
     "LogicalModel",
     "ModelMapping",

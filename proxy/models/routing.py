@@ -70,6 +70,10 @@ class RouterSettings(models.Model):
         default=30, validators=[MinValueValidator(1)],
         help_text="How long <code>manage.py prunelogs</code> keeps the history.",
     )  # fmt: skip
+    rollup_days = models.PositiveIntegerField(
+        "keep statistics (days)", default=400, validators=[MinValueValidator(1)],
+        help_text="How long <code>manage.py prunelogs</code> keeps the hourly sums that statistics are made of.",
+    )  # fmt: skip
     continue_streams = models.BooleanField(
         "continue broken streams", default=True,
         help_text="A stream that breaks after text goes on at the next mapping, where the client does not notice. "

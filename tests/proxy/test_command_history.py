@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from proxy.management.commands import prunelogs
-from proxy.models import AttemptLog, RequestLog, RouterSettings
+from proxy.models import AttemptLog, HourlyRollup, RequestLog, RouterSettings
 
 pytestmark = pytest.mark.django_db
 
@@ -90,7 +90,12 @@ def test_prunelogs_deletes_by_the_setting_in_batches(monkeypatch):
         old = log(f"old{number}", time=timezone.now() - timedelta(days=11))
         AttemptLog.objects.create(request=old, number=1, provider="p", actual_model="m", outcome="ok")
     log("new", time=timezone.now() - timedelta(days=9))
-    assert json.loads(run("prunelogs", "--dry-run", "--json")) == {"deleted": 5, "days": 10, "dry_run": True}
+    assert json.loads(run("prunelogs", "--dry-run", "--json")) == {
+        "deleted": 5,
+        "days": 10,
+        "rollup_deleted": 0,
+        "dry_run": True,
+    }
     assert RequestLog.objects.count() == 6
     assert run("prunelogs") == "5 requests older than 10 days deleted\n"
     assert [row.request_id for row in RequestLog.objects.all()] == ["new"]
@@ -105,3 +110,33 @@ def test_prunelogs_days_overrides_the_setting():
     for days in ("-1", "99999999"):
         with pytest.raises(CommandError):
             run("prunelogs", "--days", days)
+
+
+def test_prunelogs_keeps_the_hourly_sums_longer():
+    """What was pruned still counts, until the sums' own time is over; a dry run deletes neither."""
+    now = timezone.now()
+    for days in (1, 40, 500):
+        HourlyRollup.objects.create(hour=now - timedelta(days=days), outcome="ok", requests=1)
+    assert json.loads(run("prunelogs", "--dry-run", "--json"))["rollup_deleted"] == 1
+    assert HourlyRollup.objects.count() == 3
+    assert "1 rows of hourly sums older than 400 days deleted" in run("prunelogs")
+    assert HourlyRollup.objects.count() == 2
+    RouterSettings.objects.create(rollup_days=30)
+    assert json.loads(run("prunelogs", "--days", "45", "--json"))["rollup_deleted"] == 0
+    assert json.loads(run("prunelogs", "--days", "20", "--json"))["rollup_deleted"] == 1
+
+
+def test_rebuildrollup_counts_the_history_anew(rows):
+    """It says how many hours, and a dry run writes nothing."""
+    assert "hours of the history would be counted anew" in run("rebuildrollup", "--dry-run")
+    assert not HourlyRollup.objects.exists()
+    assert json.loads(run("rebuildrollup", "--json"))["hours"] == 2
+    assert sum(HourlyRollup.objects.values_list("requests", flat=True)) == 3
+
+
+def test_history_tells_the_cost(rows):
+    """For people and for scripts; an unknown one is left out."""
+    RequestLog.objects.filter(request_id="other").update(cost_usd="1.25")
+    lines = run("history").splitlines()
+    assert "$1.2500" in lines[0] and "$" not in lines[1]
+    assert [row["cost_usd"] for row in json.loads(run("history", "--json"))] == ["1.25000000", None, None]

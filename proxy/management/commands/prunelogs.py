@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from proxy.management.reporting import ReportingCommand
-from proxy.models import RequestLog, RouterSettings
+from proxy.models import HourlyRollup, RequestLog, RouterSettings
 
 BATCH = 1000
 MAX_DAYS = 36_500
@@ -24,9 +24,8 @@ class Command(ReportingCommand):
         parser.add_argument("--dry-run", action="store_true", help="count, delete nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        days: int | None = options["days"]
-        if days is None:
-            days = (RouterSettings.objects.filter(pk=1).first() or RouterSettings()).retention_days
+        settings = RouterSettings.objects.filter(pk=1).first() or RouterSettings()
+        days: int = settings.retention_days if options["days"] is None else options["days"]
         if not 0 <= days <= MAX_DAYS:
             raise CommandError(f"--days must be between 0 and {MAX_DAYS}")
         old = RequestLog.objects.filter(time__lt=timezone.now() - timedelta(days=days))
@@ -36,6 +35,21 @@ class Command(ReportingCommand):
             while batch := list(old.order_by("pk").values_list("pk", flat=True)[:BATCH]):
                 RequestLog.objects.filter(pk__in=batch).delete()
                 count += len(batch)
+        hours = _prune_rollup(max(settings.rollup_days, days), options["dry_run"])
         verb = "would be deleted" if options["dry_run"] else "deleted"
         lines = [f"{count} request{'' if count == 1 else 's'} older than {days} days {verb}"]
-        self.report(lines, {"deleted": count, "days": days, "dry_run": options["dry_run"]}, options["json"])
+        if hours:
+            lines.append(f"{hours} rows of hourly sums older than {settings.rollup_days} days {verb}")
+        content = {"deleted": count, "days": days, "rollup_deleted": hours, "dry_run": options["dry_run"]}
+        self.report(lines, content, options["json"])
+
+
+def _prune_rollup(days: int, dry_run: bool) -> int:
+    """Delete hourly sums that are older than so many days; returns how many rows."""
+    old = HourlyRollup.objects.filter(hour__lt=timezone.now() - timedelta(days=days))
+    if dry_run:
+        return old.count()
+    count = 0
+    while batch := list(old.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        count += HourlyRollup.objects.filter(pk__in=batch).delete()[0]
+    return count
