@@ -14,6 +14,7 @@ from proxy.models import (
     HealthState,
     LogicalModel,
     ModelMapping,
+    ModelPrice,
     RequestLog,
     RouterSettings,
     RoutingRule,
@@ -37,8 +38,9 @@ STAFF = {
 TABLES = {
     "providers_provider": (LOOK, CONFIGURE), "proxy_logicalmodel": (LOOK, CONFIGURE),
     "proxy_routersettings": (LOOK, None), "proxy_routingrule": (LOOK, CONFIGURE),
-    "proxy_clientkey": (LOOK, CONFIGURE), "proxy_requestlog": (LOOK, None), "proxy_healthstate": (LOOK, None),
-    "proxy_drill": (LOOK, CONFIGURE), "auth_user": (PEOPLE, PEOPLE), "auth_group": (PEOPLE, SUPER),
+    "proxy_clientkey": (LOOK, CONFIGURE), "proxy_modelprice": (LOOK, CONFIGURE), "proxy_requestlog": (LOOK, None),
+    "proxy_healthstate": (LOOK, None), "proxy_drill": (LOOK, CONFIGURE),
+    "auth_user": (PEOPLE, PEOPLE), "auth_group": (PEOPLE, SUPER),
 }  # fmt: skip
 """A table: who sees its list and rows, who adds, changes and deletes; None: nobody."""
 OTHER_ROUTES = {
@@ -101,6 +103,7 @@ def rows(db):
     made = [
         provider, model, mapping, key, RouterSettings.objects.get_or_create()[0],
         RoutingRule.objects.create(name="images", has_image=True, logical_model=model),
+        ModelPrice.objects.create(preset="openai", model="m", input=1, output=2),
         RequestLog.objects.create(time=now, request_id="req_1", outcome="ok", body=b""),
         HealthState.objects.create(
             provider="main", actual_model="m", kind="overloaded", until=now, since=now, failed_at=now, stamp=1
