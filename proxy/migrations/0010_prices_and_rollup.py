@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('providers', '0004_max_concurrency'),
-        ('proxy', '0008_permissions'),
+        ('proxy', '0009_drill'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
