@@ -10,11 +10,15 @@ from pathlib import Path
 
 import environ
 
+from providers.oauth.flows import FLOWS
+
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+OAUTH_NAMES = tuple(dict.fromkeys(flow.env for flow in FLOWS.values()))
 
 FILE_NAMES = (
     "SECRET_KEY", "CCM_FIELD_KEYS", "DATABASE_URL", "REDIS_URL", "CCM_METRICS_TOKEN",
-    "DJANGO_SUPERUSER_PASSWORD",
+    "DJANGO_SUPERUSER_PASSWORD", *(f"{name}_CLIENT_SECRET" for name in OAUTH_NAMES),
 )  # fmt: skip
 """Variables that may be given as `NAME_FILE`, the path of a file that holds the value."""
 
@@ -50,6 +54,17 @@ def choice(name: str, options: tuple[str, ...], default: str) -> tuple[str, str]
     if text in options:
         return text, ""
     return default, f"{name} must be one of {', '.join(options)}, not {text!r}"
+
+
+def oauth_clients() -> dict[str, tuple[str, str]]:
+    """The id and secret of every OAuth client that is named here, both empty where the usual one is meant."""
+    return {
+        name: (
+            os.environ.get(f"{name}_CLIENT_ID", "").strip(),
+            os.environ.get(f"{name}_CLIENT_SECRET", "").strip(),
+        )
+        for name in OAUTH_NAMES
+    }
 
 
 def anchored_database_url(url: str) -> str:

@@ -49,6 +49,7 @@ CCM_SPILL_MB = _noted(environment.number("CCM_SPILL_MB", 256))
 CCM_SPILL_BYTES = int(CCM_SPILL_MB * 1024 * 1024)
 CCM_RUN_DIR = os.environ.get("CCM_RUN_DIR", "") or BASE_DIR / "run"
 REDIS_URL = os.environ.get("REDIS_URL", "")
+CCM_OAUTH_CLIENTS = environment.oauth_clients()
 
 INSTALLED_APPS = [
     "daphne",

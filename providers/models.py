@@ -11,6 +11,9 @@ from simple_history.models import HistoricalRecords
 
 from providers import vault
 from providers.addresses import model_problem, provider_problems
+from providers.oauth.models import OAuthClient as OAuthClient
+from providers.oauth.models import OAuthToken as OAuthToken
+from providers.oauth.models import StartedSignIn as StartedSignIn
 from providers.presets import PRESETS, Preset
 from providers.validators import validate_base_url, validate_headers, validate_name, validate_names, validate_wait
 
@@ -111,9 +114,16 @@ class Provider(models.Model):
 
 
 class Credential(models.Model):
-    """A secret that opens a provider. It goes in and never comes out: pages show its last four characters."""
+    """What opens a provider: an API key, or an account that somebody has signed in with (its `oauth` has the tokens).
+
+    Secrets go in and never come out: pages show the last four characters of a key, and nothing of a token.
+    """
+
+    API_KEY, OAUTH = "api_key", "oauth"
+    KINDS = ((API_KEY, "API key"), (OAUTH, "account"))
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="credentials")
+    kind = models.CharField(max_length=10, choices=KINDS, default=API_KEY, editable=False)
     label = models.CharField(max_length=100, default="API key", help_text="To tell several keys apart.")
     enabled = models.BooleanField(default=True)
     sealed = models.TextField(editable=False)
@@ -139,6 +149,11 @@ class Credential(models.Model):
         self.sealed = vault.seal(secret, self.place)
         self.last4 = secret[-4:] if len(secret) >= 12 else ""
 
+    @property
+    def is_account(self) -> bool:
+        """True when somebody signs in for it: there is no key to enter."""
+        return self.kind == self.OAUTH
+
     def reveal(self) -> str:
-        """The secret. Raises vault.VaultError when it cannot be unsealed."""
+        """The API key. Raises vault.VaultError when it cannot be unsealed."""
         return vault.unseal(self.sealed, self.place)
