@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from providers import client
+from providers import client, credentials
 from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.model_facts import for_model
 from providers.models import Provider
@@ -34,6 +34,7 @@ TOKENS = (1, 512)
 
 _BASE_URL = "It ends before /v1/messages or /chat/completions."
 _KEY = "Set the API key anew: admin, Providers, this provider, API keys."
+_SIGN_IN = "Sign in again: admin, Providers, this provider. A 403 may mean that the account is not allowed this model."
 HINTS: dict[FailureKind, str] = {
     FailureKind.UNREACHABLE: f"Is the base URL right, and is the server up and open to this machine? {_BASE_URL}",
     FailureKind.TIMED_OUT: "Try again with more time (checkproviders --timeout): a local model may have to load first.",
@@ -110,6 +111,16 @@ async def check(target: Target, seconds: float = CHECK_S) -> CheckResult:
     """
     if target.problem:
         return _result(target, 0, Failure(FailureKind.REFUSED_KEY, target.problem), ())
+    try:
+        target = await credentials.ready(target)
+    except UpstreamFailure as error:
+        return _result(target, 0, error.failure, ())
+    result = await _checked(target, seconds)
+    renewed = await credentials.renewed(target) if result.status == 401 else None
+    return await _checked(renewed, seconds) if renewed else result
+
+
+async def _checked(target: Target, seconds: float) -> CheckResult:
     if target.actual_model:
         listing, asking = await asyncio.gather(_listed(target, seconds), _asked(target, seconds))
         return _result(target, *asking, listing[0])
@@ -124,7 +135,7 @@ async def list_models(target: Target, seconds: float = CHECK_S) -> tuple[str, ..
     """The models the provider lists. Raises UpstreamFailure, also without a key or where the vendor has no list."""
     if target.problem:
         raise UpstreamFailure(Failure(FailureKind.REFUSED_KEY, target.problem))
-    names, failure = await _listed(target, seconds)
+    names, failure = await _listed(await credentials.ready(target), seconds)
     if failure is not None:
         raise UpstreamFailure(failure)
     return names
@@ -169,7 +180,7 @@ def _result(target: Target, latency_ms: int, failure: Failure | None, models: tu
     told = failure.scrubbed(*target.secrets)
     return CheckResult(
         target.provider, target.actual_model, False, told.kind.value, told.status, latency_ms, told.message,
-        hint_of(told, models), models,
+        _SIGN_IN if target.signed_in and told.kind is FailureKind.REFUSED_KEY else hint_of(told, models), models,
     )  # fmt: skip
 
 

@@ -57,6 +57,8 @@ class SpareKey:
     """Whether the secret is a token of an account that somebody signed in with."""
     account: str = field(default="", repr=False)
     """That account, where the vendor wants it named."""
+    project: str = ""
+    """The Google Cloud project of that account; empty: the provider's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,12 @@ class Target:
         return self.provider, self.actual_model
 
     @property
+    def accounts(self) -> frozenset[int]:
+        """The credentials of its provider, its own included, that somebody signed in with."""
+        own = {self.credential_id} if self.signed_in and self.credential_id else set()
+        return frozenset(own | {spare.credential_id for spare in self.spare_keys if spare.signed_in})
+
+    @property
     def own_key(self) -> int:
         """The credential of one of several keys, which has a health of its own beside the model's name; else 0."""
         return (self.credential_id or 0) if self.key_told else 0
@@ -110,12 +118,12 @@ class Target:
         """This target once with each key of its provider, its own first."""
         if not self.spare_keys:
             return (self,)
-        own = SpareKey(self.secret, self.credential_id or 0, self.signed_in, self.account)
+        own = SpareKey(self.secret, self.credential_id or 0, self.signed_in, self.account, self.project)
         keys = (own, *self.spare_keys)
         return tuple(
             replace(
                 self, secret=key.secret, credential_id=key.credential_id, signed_in=key.signed_in, account=key.account,
-                spare_keys=(), key_told=f"key {number} of {len(keys)}",
+                project=key.project or self.project, spare_keys=(), key_told=f"key {number} of {len(keys)}",
             )
             for number, key in enumerate(keys, start=1)
         )  # fmt: skip

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from providers.models import Credential, Provider
+from django.urls import reverse
+
+from providers.models import Credential, OAuthToken, Provider
+from providers.oauth.held import MEMORY
 from providers.targets import SIGN_IN_HEADERS, Secret, SpareKey, Target, Timeouts
 from providers.vault import VaultError
 
@@ -22,7 +25,8 @@ def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
     if preset is None:
         return None
     usable = _usable(row)
-    credential, secret, problem = usable[0] if usable else (None, Secret(""), "")
+    own, problem = usable[0] if usable else (SpareKey(Secret(""), 0), "")
+    secret = own.secret
     if not secret and not problem and preset.needs_key and not _signs_in_by_header(row.headers):
         problem = "no API key is set; add one to the provider"
     return Target(
@@ -31,8 +35,10 @@ def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
         base_url=row.effective_base_url,
         actual_model="",
         secret=secret,
-        credential_id=credential.pk if credential else None,
-        spare_keys=tuple(SpareKey(other, spare.pk) for spare, other, _ in usable[1:]),
+        credential_id=own.credential_id or None,
+        signed_in=own.signed_in,
+        account=own.account,
+        spare_keys=tuple(spare for spare, _ in usable[1:]),
         extra_headers=tuple(row.headers.items()),
         timeouts=Timeouts(
             row.connect_timeout_s or timeouts.connect,
@@ -40,7 +46,7 @@ def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
             row.idle_timeout_s or timeouts.idle,
             timeouts.total,
         ),
-        project=row.project_id,
+        project=own.project or row.project_id,
         location=row.location,
         max_concurrency=row.max_concurrency,
         problem=problem,
@@ -61,18 +67,37 @@ def _signs_in_by_header(headers: Mapping[str, str]) -> bool:
     return any(name.lower() in SIGN_IN_HEADERS for name in headers)
 
 
-def _usable(row: Provider) -> list[tuple[Credential, Secret, str]]:
-    """The enabled keys that unseal; if none does, the first with its problem."""
-    opened = [(credential, *_reveal(credential)) for credential in row.credentials.all() if credential.enabled]
+def _usable(row: Provider) -> list[tuple[SpareKey, str]]:
+    """The enabled keys that can be used, each with no problem; if none can, the first with its problem."""
+    opened = [(credential, *_opened(row, credential)) for credential in row.credentials.all() if credential.enabled]
     usable = [found for found in opened if not found[2]] or opened[:1]
     for credential, _, problem in opened:
         if problem and not usable[0][2]:
             log.warning("provider %s: its key %s is left out: %s", row.name, credential.label, problem)
-    return usable
+    return [(key, problem) for _, key, problem in usable]
 
 
-def _reveal(credential: Credential) -> tuple[Secret, str]:
+def _opened(row: Provider, credential: Credential) -> tuple[SpareKey, str]:
     try:
-        return Secret(credential.reveal()), ""
+        if credential.is_account:
+            return _account(row, credential)
+        return SpareKey(Secret(credential.reveal()), credential.pk), ""
     except VaultError as error:
-        return Secret(""), str(error)
+        return SpareKey(Secret(""), credential.pk, credential.is_account), str(error)
+
+
+def _account(row: Provider, credential: Credential) -> tuple[SpareKey, str]:
+    """An account's token as this process knows it; one that is over and cannot be renewed is a problem."""
+    tokens = OAuthToken.objects.filter(credential=credential).select_related("credential").first()
+    if tokens is None or not tokens.access:
+        return SpareKey(Secret(""), credential.pk, True), f"sign in first: {_page_of(row)}"
+    held = MEMORY.adopt(tokens)
+    problem = ""
+    if not held.can_renew and MEMORY.is_over(held):
+        problem = f"sign in again: {_page_of(row)} ({tokens.last_error or 'the token is over'})"
+    # A project that is set for the provider is meant for all its accounts.
+    return SpareKey(held.access, credential.pk, True, held.account, row.project_id or held.project), problem
+
+
+def _page_of(row: Provider) -> str:
+    return reverse("admin:providers_provider_change", args=(row.pk,))

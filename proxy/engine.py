@@ -23,6 +23,7 @@ from providers.targets import Target
 from providers.wire.fold import fold
 from providers.wire.messages import MessagesReply
 from proxy import attempts, drill, slots
+from proxy.accounts import opened
 from proxy.attempts import Attempt
 from proxy.budget import BUDGET
 from proxy.call import Call
@@ -49,7 +50,7 @@ Runner = Callable[[Attempt, AttemptRecord], Awaitable[None]]
 async def run_stream(call: Call, pipe: Pipe) -> None:
     """Answer a streaming request into `pipe`; hands the record to the logbook exactly once."""
     stream = StreamRun(call, pipe)
-    error = await _guarded(call, _in_slot(call, stream.attempt), stream.may_go_on)
+    error = await _guarded(call, opened(call, _in_slot(call, stream.attempt)), stream.may_go_on)
     if error is not None and stream.committed:
         call.record.outcome = "interrupted"
         call.record.usage = stream.sent_usage()
@@ -63,7 +64,7 @@ async def run_whole(call: Call) -> MessagesReply:
     async def attempt(current: Attempt, entry: AttemptRecord) -> None:
         replies.append(await _whole(call, current, entry))
 
-    error = await _guarded(call, _in_slot(call, attempt))
+    error = await _guarded(call, opened(call, _in_slot(call, attempt)))
     if error is not None:
         raise error
     return replies[-1]
@@ -77,7 +78,7 @@ async def run_count(call: Call, estimate: Callable[[], int]) -> int:
         tokens = await _count(call, current, entry, estimate)
         counts.append(call.told_count(tokens, current.target))
 
-    error = await _guarded(call, attempt)
+    error = await _guarded(call, opened(call, attempt))
     if error is not None:
         raise error
     return counts[-1]

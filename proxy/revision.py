@@ -7,6 +7,8 @@ from typing import Any
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 
+from providers.oauth import renewal
+
 
 def configuration_models() -> tuple[type[Model], ...]:
     """The tables a snapshot is made of."""
@@ -28,3 +30,5 @@ def connect() -> None:
     for model in configuration_models():
         for signal in (post_save, post_delete):
             signal.connect(_advance, sender=model, dispatch_uid=f"revision:{model.__name__}:{id(signal)}")
+    # Renewed tokens are saved without signals of their own.
+    renewal.changed.connect(_advance, dispatch_uid="revision:tokens")

@@ -19,6 +19,8 @@ from django.db import Error, connection, transaction
 
 from providers.model_facts import for_model
 from providers.models import Provider
+from providers.oauth.held import MEMORY
+from providers.oauth.keeper import KEEPER
 from providers.targets import Target, Timeouts
 from providers.template import template_of
 from proxy import health_store, price_book
@@ -113,6 +115,7 @@ def stop() -> None:
     _stop.set()
     if _watcher is not None:
         _watcher.join(REFRESH_S + 5)
+    KEEPER.stop()
     _watcher, _current, _trouble = None, None, ""
     _stop.clear()
     _looked.clear()
@@ -123,6 +126,7 @@ def _watch() -> None:
         health_store.STORE.sync()  # first: whoever is served by the snapshot knows who is cooling
         _look()
         _looked.set()
+        KEEPER.tick()
         if _stop.wait(REFRESH_S):
             break
     health_store.STORE.sync()
@@ -163,6 +167,7 @@ def load() -> ConfigSnapshot:
         settings = RouterSettings.objects.filter(pk=1).first() or RouterSettings()
         timeouts = _timeouts(settings)
         providers = _providers(timeouts)
+        MEMORY.keep_only({account for p in providers.values() for account in p.template.accounts})
         models = {model.name: model for model in _models(providers)}
         return ConfigSnapshot(
             revision=ConfigRevision.current(),
@@ -177,7 +182,7 @@ def load() -> ConfigSnapshot:
             capture=CaptureConfig(cast(Any, settings.capture_bodies), settings.capture_max_kb * 1024),
             drills=tuple(_drills()),
             prices=price_book.load({name: row.template.preset.name for name, row in providers.items()}),
-            secrets=tuple(dict.fromkeys(secret for p in providers.values() for secret in p.template.secrets)),
+            secrets=tuple(dict.fromkeys(_secrets(providers))),
         )
 
 
@@ -200,6 +205,12 @@ def _providers(timeouts: Timeouts) -> dict[str, ProviderConfig]:
             continue
         found[row.name] = ProviderConfig(row.name, template, frozenset(row.models_offered))
     return found
+
+
+def _secrets(providers: dict[str, ProviderConfig]) -> Iterable[str]:
+    for provider in providers.values():
+        yield from provider.template.secrets
+    yield from MEMORY.secrets()
 
 
 def _models(providers: dict[str, ProviderConfig]) -> Iterable[ModelConfig]:

@@ -144,7 +144,9 @@ def store(provider: Provider, flow: Flow, tokens: Tokens, credential: Credential
             credential.label = (tokens.account_label or flow.label)[:100]
         credential._change_reason = f"signed in: {flow.label}"[:100]  # type: ignore[attr-defined]  # simple-history reads it
         credential.save()
-        row = OAuthToken.objects.filter(credential=credential).first() or OAuthToken(credential=credential)
+        # A renewal may be saving at this moment, and each change of the tokens has a version of its own.
+        known = OAuthToken.objects.select_for_update().filter(credential=credential).first()
+        row = known or OAuthToken(credential=credential)
         row.flow, row.state = flow.name, OAuthToken.ACTIVE
         for name, text in row.sealed(tokens.access.reveal(), tokens.refresh.reveal()).items():
             setattr(row, name, text)
