@@ -27,6 +27,7 @@ POLL_S = 0.02
 """Seconds between two looks at a row that another is renewing."""
 WAIT_S = 25.0
 """Seconds that somebody waits for others: a dead holder's lease, and one more call."""
+RETRY_S = 0.5
 SAVE_S = 60.0
 """Seconds that fresh tokens are tried to be stored: the old ones are spent."""
 
@@ -168,4 +169,4 @@ def _saved(row: OAuthToken, tokens: Tokens) -> bool:
                 log.error("%s: its renewed token could not be stored and is lost", row.credential)
                 raise
             log.warning("%s: its renewed token cannot be stored yet", row.credential)
-            time.sleep(0.5)
+            time.sleep(RETRY_S)

@@ -147,7 +147,7 @@ def store(provider: Provider, flow: Flow, tokens: Tokens, credential: Credential
         # A renewal may be saving at this moment, and each change of the tokens has a version of its own.
         known = OAuthToken.objects.select_for_update().filter(credential=credential).first()
         row = known or OAuthToken(credential=credential)
-        row.flow, row.state = flow.name, OAuthToken.ACTIVE
+        row.credential, row.flow, row.state = credential, flow.name, OAuthToken.ACTIVE
         for name, text in row.sealed(tokens.access.reveal(), tokens.refresh.reveal()).items():
             setattr(row, name, text)
         row.expires_at, row.lifetime_s = now + timedelta(seconds=tokens.lifetime_s), tokens.lifetime_s
