@@ -47,11 +47,13 @@ class Keeper:
         """Tokens newer than these. Raises RenewalFailed; waits for PATIENCE_S seconds at most."""
         why_not = self._why_not(held)
         if why_not is not None:
-            raise why_not
+            raise why_not.again()
         # Others wait for the same: whoever leaves must not cancel it.
         waiting = asyncio.shield(asyncio.wrap_future(self._begin(held, forced)))
         try:
             return await asyncio.wait_for(waiting, PATIENCE_S)
+        except RenewalFailed as error:
+            raise error.again() from error
         except TimeoutError:
             raise RenewalFailed(f"its token was not renewed within {PATIENCE_S:g} s") from None
 

@@ -47,6 +47,10 @@ class RenewalFailed(Exception):
         self.dead = dead
         self.wait_s = wait_s
 
+    def again(self) -> RenewalFailed:
+        """The same for one more waiter: the traceback of a shared exception grows with everybody who raises it."""
+        return RenewalFailed(self.words, dead=self.dead, wait_s=self.wait_s)
+
 
 def renew(
     pk: int, seen: int, *, forced: bool = False, memory: Memory = MEMORY, pause: Callable[[float], None] = time.sleep

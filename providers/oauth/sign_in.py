@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import ipaddress
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,14 +21,17 @@ from urllib.parse import urlsplit
 from django.db import transaction
 
 from providers import client as http
-from providers import vault
+from providers import code_assist, vault
+from providers.errors import UpstreamFailure, plain_words
 from providers.models import Credential, OAuthToken, Provider, StartedSignIn
 from providers.oauth import pkce
 from providers.oauth.asking import ask
 from providers.oauth.clients import NoClient, client_of
 from providers.oauth.exchange import Client, Pasted, authorize_url, code_request
 from providers.oauth.flows import FLOWS, Flow, flows_for
-from providers.oauth.tokens import TokenRefused, Tokens
+from providers.oauth.tokens import MAX_WORDS, TokenRefused, Tokens
+from providers.targets import Target, Timeouts
+from providers.template import template_of
 
 log = logging.getLogger("providers.oauth")
 
@@ -122,19 +125,21 @@ def take(state: str, *, user: Any, session_key: str) -> Taken:
 def complete(brought: Pasted, *, user: Any, session_key: str) -> Credential:
     """Turn what came back into tokens and store them; the credential they belong to. Raises SignInRefused."""
     taken = take(brought.state, user=user, session_key=session_key)
-    tokens = _exchanged(taken, brought)
+    tokens, trouble = _exchanged(taken, brought)
     if not tokens.refresh:
         log.warning("%s gave no refresh token: the account has to sign in again when its token ends", taken.flow.label)
     try:
-        return store(taken.provider, taken.flow, tokens, taken.credential)
+        return store(taken.provider, taken.flow, tokens, taken.credential, trouble)
     except vault.VaultError as error:
         raise SignInRefused(str(error)) from error
 
 
-def store(provider: Provider, flow: Flow, tokens: Tokens, credential: Credential | None = None) -> Credential:
+def store(
+    provider: Provider, flow: Flow, tokens: Tokens, credential: Credential | None = None, trouble: str = ""
+) -> Credential:  # fmt: skip
     """Keep fresh tokens: in `credential`, else in the provider's own for that account, else in a new one.
 
-    Raises vault.VaultError.
+    `trouble` is what the account still lacks, in words for its page (the row's `last_error`). Raises vault.VaultError.
     """
     now = _now()
     with transaction.atomic():
@@ -152,11 +157,12 @@ def store(provider: Provider, flow: Flow, tokens: Tokens, credential: Credential
             setattr(row, name, text)
         row.expires_at, row.lifetime_s = now + timedelta(seconds=tokens.lifetime_s), tokens.lifetime_s
         row.scopes = " ".join(tokens.scopes)
+        known_project = row.project if row.account_id == tokens.account_id else ""
         row.account_label, row.account_id = tokens.account_label, tokens.account_id
-        row.project = tokens.project or row.project
+        row.project = tokens.project or known_project
         row.version += 1
         row.lease_until, row.lease_owner, row.refresh_started_at = None, "", None
-        row.last_error, row.failed_at, row.failures = "", None, 0
+        row.last_error, row.failed_at, row.failures = plain_words(trouble, MAX_WORDS), None, 0
         row.signed_in_at, row.refreshed_at = now, None
         row.save()
     return credential
@@ -177,15 +183,18 @@ def _same_account(provider: Provider, tokens: Tokens) -> Credential | None:
     return row.credential if row else None
 
 
-def _exchanged(taken: Taken, brought: Pasted) -> Tokens:
+def _exchanged(taken: Taken, brought: Pasted) -> tuple[Tokens, str]:
+    """The tokens for a code, with the project that goes with the account, and what keeps it from being used."""
     code = brought.code.reveal()
     client = _client(taken.flow)
     outgoing = code_request(taken.flow, client, taken.redirect_uri, code, brought.state, taken.verifier)
     hidden = (code, brought.state, taken.verifier, client.secret.reveal())
 
-    async def asking() -> Tokens:
+    template = template_of(taken.provider, Timeouts())
+
+    async def asking() -> tuple[Tokens, str]:
         try:
-            return await ask(taken.flow, outgoing, EXCHANGE_S, hidden)
+            return await _with_project(template, await ask(taken.flow, outgoing, EXCHANGE_S, hidden))
         finally:
             await http.close()
 
@@ -193,6 +202,18 @@ def _exchanged(taken: Taken, brought: Pasted) -> Tokens:
         return asyncio.run(asking())
     except TokenRefused as error:
         raise SignInRefused(f"the vendor did not accept the sign-in ({error.words}); start it again") from error
+
+
+async def _with_project(template: Target | None, tokens: Tokens) -> tuple[Tokens, str]:
+    """The code has been spent: whatever the lookup says, the tokens are kept."""
+    if template is None or template.preset.addressing != "code_assist":
+        return tokens, ""
+    target = replace(template, secret=tokens.access, signed_in=True, spare_keys=(), problem="")
+    try:
+        found = await code_assist.discover(target, http.send)
+    except UpstreamFailure as error:
+        return tokens, f"its project could not be looked up: {error.failure.message}"
+    return replace(tokens, project=found.project), found.problem
 
 
 def _client(flow: Flow) -> Client:

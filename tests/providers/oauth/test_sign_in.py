@@ -5,12 +5,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.contrib.auth.models import User
 
+from providers import code_assist
+from providers.code_assist import Found
+from providers.errors import UpstreamFailure
 from providers.models import Credential, OAuthClient, OAuthToken, StartedSignIn
 from providers.oauth import sign_in
 from providers.oauth.exchange import Pasted, pasted
 from providers.oauth.flows import FLOWS
 from providers.oauth.sign_in import SignInRefused, begin, complete, take
-from providers.targets import Secret
+from providers.targets import Secret, Timeouts
+from providers.template import template_of
+from tests.cast import failure
 from tests.providers.oauth import accounts
 
 pytestmark = pytest.mark.django_db
@@ -193,3 +198,34 @@ def test_sealed_tokens_are_bound_to_their_row_and_field(auth, flow):
     for row in (first, second):
         with pytest.raises(ValueError, match="another row"):
             row.reveal_access()
+
+
+@pytest.mark.parametrize(
+    ("found", "project", "words"),
+    [
+        (Found("its-project", "free-tier"), "its-project", ""),
+        (Found(problem="set the project ID of the provider"), "", "set the project ID"),
+        (UpstreamFailure(failure("overloaded", "503")), "", "could not be looked up: 503"),
+    ],
+)
+def test_a_google_account_brings_its_project(auth, user, monkeypatch, settings, found, project, words):
+    """Code Assist is asked with the new token; whatever it says the tokens are kept, and a trouble is noted."""
+    accounts.forget()
+    settings.CCM_OAUTH_CLIENTS = {"GOOGLE_OAUTH": (accounts.CLIENT, "s3cret")}
+    flow = accounts.use(auth, monkeypatch, "google")
+    asked = []
+
+    async def discover(target, send):
+        asked.append(target)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(code_assist, "discover", discover)
+    row = accounts.provider(preset="code-assist")
+    begun = begin(flow, row, user=user, session_key=SESSION, own_uri="http://127.0.0.1:7/back")
+    credential = complete(landed(auth, begun), user=user, session_key=SESSION)
+    assert credential.oauth.project == project and words in credential.oauth.last_error
+    assert asked[0].signed_in and auth.accepts(asked[0].secret.reveal())
+    target = template_of(row, Timeouts())
+    assert (target.project, target.signed_in, target.secret.reveal()) == (project, True, asked[0].secret.reveal())
