@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
 from providers import vault
-from providers.models import Credential, Provider
+from providers.models import Credential, OAuthClient, OAuthToken, Provider
 from proxy.models import ClientKey, ConfigRevision
 from proxy.models.client_key import digest_of
 
@@ -73,6 +73,24 @@ def test_rotatekeys_seals_with_the_first_key_and_leaves_no_trace(settings):
     assert (ConfigRevision.current(), Credential.history.count()) == (revision, history)
 
 
+def test_rotatekeys_seals_tokens_and_client_secrets_too(settings):
+    """Both tokens of an account and an OAuth client's secret are readable without the old key; no version moves."""
+    old, new = settings.CCM_FIELD_KEYS[0], vault.new_key()
+    account = Credential.objects.create(provider=Provider.objects.create(name="a", preset="anthropic"), kind="oauth")
+    token = OAuthToken(credential=account, flow="anthropic", version=7)
+    token.access, token.refresh = token.sealed("the-access", "the-refresh").values()
+    token.save()
+    client = OAuthClient(flow="google")
+    client.set_secret("the-client-secret")
+    client.save()
+    settings.CCM_FIELD_KEYS = [new, old]
+    assert json.loads(run("rotatekeys", "--json"))["resealed"] == 3
+    settings.CCM_FIELD_KEYS = [new]
+    token = OAuthToken.objects.select_related("credential").get()
+    assert (token.reveal_access(), token.reveal_refresh(), token.version) == ("the-access", "the-refresh", 7)
+    assert OAuthClient.objects.get().reveal() == "the-client-secret"
+
+
 def test_rotatekeys_goes_on_where_it_was_stopped(settings):
     """What is sealed with the first key already is skipped."""
     old, new = settings.CCM_FIELD_KEYS[0], vault.new_key()
@@ -101,16 +119,16 @@ def test_rotatekeys_keeps_a_secret_that_was_entered_meanwhile(settings, monkeypa
     """A newer secret is not overwritten by the old one sealed anew."""
     row = credential("a")
     settings.CCM_FIELD_KEYS = [vault.new_key(), *settings.CCM_FIELD_KEYS]
-    reveal = Credential.reveal
+    unseal = vault.unseal
 
-    def slow(self):
-        secret = reveal(self)
+    def slow(sealed, place):
+        secret = unseal(sealed, place)
         fresh = Credential.objects.get(pk=row.pk)
         fresh.set_secret("entered-meanwhile")
         fresh.save()
         return secret
 
-    monkeypatch.setattr(Credential, "reveal", slow)
+    monkeypatch.setattr(vault, "unseal", slow)
     assert json.loads(run("rotatekeys", "--json"))["changed_meanwhile"] == 1
     monkeypatch.undo()
     assert Credential.objects.get().reveal() == "entered-meanwhile"
