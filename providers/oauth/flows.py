@@ -27,6 +27,8 @@ class Flow:
     """The public id of the vendor's own installed application; no secret."""
     opens: tuple[str, ...]
     """The presets whose providers this account opens."""
+    ccm_types: tuple[str, ...]
+    """The provider types under which Claude Code Mux signs in such an account, beside the presets' own names."""
     scopes: tuple[str, ...]
     env: str
     """`{env}_CLIENT_ID` and `{env}_CLIENT_SECRET` in the environment say to sign in as another client."""
@@ -63,21 +65,22 @@ _CLAUDE_ID = (("answer", "account", "uuid"),)
 _ROWS = (
     Flow(
         "anthropic", "Claude Pro or Max", "https://claude.ai/oauth/authorize", _CLAUDE_TOKENS, _CLAUDE_CLIENT,
-        opens=("anthropic",), scopes=_CLAUDE_SCOPES, env="ANTHROPIC_OAUTH", redirect="paste",
+        opens=("anthropic",), ccm_types=(), scopes=_CLAUDE_SCOPES, env="ANTHROPIC_OAUTH", redirect="paste",
         redirect_uri=_CLAUDE_CALLBACK, extra=(("code", "true"),), encoding="json", sends_state=True,
         account_label=_CLAUDE_LABEL, account_id=_CLAUDE_ID,
     ),
     Flow(
         "anthropic-console", "Anthropic Console", "https://console.anthropic.com/oauth/authorize", _CLAUDE_TOKENS,
         _CLAUDE_CLIENT,
-        opens=("anthropic",), scopes=_CLAUDE_SCOPES, env="ANTHROPIC_OAUTH", redirect="paste",
+        opens=("anthropic",), ccm_types=(), scopes=_CLAUDE_SCOPES, env="ANTHROPIC_OAUTH", redirect="paste",
         redirect_uri=_CLAUDE_CALLBACK, extra=(("code", "true"),), encoding="json", sends_state=True,
         account_label=_CLAUDE_LABEL, account_id=_CLAUDE_ID,
     ),
     Flow(
         "openai", "ChatGPT Plus, Pro or Team", "https://auth.openai.com/oauth/authorize",
         "https://auth.openai.com/oauth/token", "app_EMoamEEZ73f0CkXaXp7hrann",
-        opens=("codex",), scopes=("openid", "profile", "email", "offline_access"), env="OPENAI_OAUTH",
+        opens=("codex",), ccm_types=("openai",),
+        scopes=("openid", "profile", "email", "offline_access"), env="OPENAI_OAUTH",
         redirect="loopback", redirect_uri="http://localhost:1455/auth/callback",
         extra=(
             ("id_token_add_organizations", "true"), ("codex_cli_simplified_flow", "true"),
@@ -93,7 +96,7 @@ _ROWS = (
         "google", "Google account (Gemini Code Assist)", "https://accounts.google.com/o/oauth2/v2/auth",
         "https://oauth2.googleapis.com/token",
         "681255809395-oo8ft2oprdrnp9e3aqf6av3hmdib135j.apps.googleusercontent.com",
-        opens=("code-assist",),
+        opens=("code-assist",), ccm_types=("gemini",),
         scopes=(f"{_GOOGLE}cloud-platform", f"{_GOOGLE}userinfo.email", f"{_GOOGLE}userinfo.profile"),
         env="GOOGLE_OAUTH", redirect="own", extra=(("access_type", "offline"), ("prompt", "consent")),
         needs_secret=True,
@@ -107,3 +110,10 @@ FLOWS: dict[str, Flow] = {row.name: row for row in _ROWS}
 def flows_for(preset: str) -> tuple[Flow, ...]:
     """The flows that open providers of a preset, the usual one first; none where a vendor takes keys only."""
     return tuple(flow for flow in FLOWS.values() if preset in flow.opens)
+
+
+def flow_for_file(provider_type: str, named: str) -> Flow | None:
+    """The flow that a configuration file means by a provider type and a name, which may be a flow's or anybody's."""
+    fitting = [flow for flow in FLOWS.values() if provider_type in (*flow.opens, *flow.ccm_types)]
+    by_name = [flow for flow in fitting if flow.name == named]
+    return next(iter(by_name or fitting), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from providers.models import Credential, Provider
+from providers.models import Credential, OAuthToken, Provider
 from proxy.configfile.plan import Change
 from proxy.configfile.rows import MAPPING_FIELDS, PROVIDER_WAITS, ROUTER_FIELDS, RULE_FIELDS, keyed_credentials
 from proxy.configfile.values import (
@@ -74,9 +74,24 @@ def _write_credential(change: Change, value: CredentialValues) -> None:
         row = Credential(provider=Provider.objects.get(name=value.provider), label=value.label)
     before = change.before
     row.enabled = value.enabled
+    if value.flow:
+        _write_account(row, value.flow)
+        return
+    if row.is_account and row.pk:
+        OAuthToken.objects.filter(credential=row).delete()
+    row.kind = Credential.API_KEY
     if value.secret is not None and (not isinstance(before, CredentialValues) or before.secret != value.secret):
         row.set_secret(value.secret)
     row.save()
+
+
+def _write_account(row: Credential, flow: str) -> None:
+    """An account keeps its tokens while its flow stays; another flow's would be of no use."""
+    row.kind, row.sealed, row.last4 = Credential.OAUTH, "", ""
+    row.save()
+    if not OAuthToken.objects.filter(credential=row, flow=flow).exists():
+        OAuthToken.objects.filter(credential=row).delete()
+        OAuthToken.objects.create(credential=row, flow=flow)
 
 
 def _delete_credentials(changes: list[Change]) -> None:

@@ -59,8 +59,14 @@ def _provider(value: ProviderValues, state: State) -> dict[str, Any]:
     content["models"] = content.pop("models_offered")
     content["headers"] = {name: masked(text) if is_secret_header(name) else text for name, text in value.headers}
     content["credentials"] = [
-        {"label": item.label, "api_key": masked(item.secret), "enabled": item.enabled}
+        _credential(item)
         for item in state.values()
         if isinstance(item, CredentialValues) and item.provider == value.name
     ]
     return content
+
+
+def _credential(value: CredentialValues) -> dict[str, Any]:
+    key: dict[str, Any] = {"api_key": masked(value.secret)}
+    account = {"auth_type": "oauth", "oauth_provider": value.flow}
+    return {"label": value.label, **(account if value.flow else key), "enabled": value.enabled}

@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import AoT, Table
 
+from providers.oauth.flows import flow_for_file
 from providers.presets import PRESETS
 from proxy.configfile.expansion import escape
 from proxy.configfile.values import (
@@ -108,8 +109,11 @@ def _provider(value: ProviderValues, state: State, secrets: _Secrets) -> Table:
     table.add("provider_type", value.preset)
     own = [item for item in state.values() if isinstance(item, CredentialValues) and item.provider == value.name]
     # `api_key` says neither label nor state: it stands for the first key if that needs neither.
-    if own and own[0].label == FIRST_LABEL and own[0].enabled:
+    if own and own[0].label == FIRST_LABEL and own[0].enabled and not own[0].flow:
         table.add("api_key", secrets.written(own.pop(0).secret, value.name, "api_key"))
+    elif own and own[0].enabled and _is_named(own[0], value.preset):
+        table.add("auth_type", "oauth")
+        table.add("oauth_provider", own.pop(0).label)
     if value.base_url:
         table.add("base_url", escape(value.base_url))
         if value.preset in PRESETS and PRESETS[value.preset].elsewhere:
@@ -131,12 +135,22 @@ def _provider(value: ProviderValues, state: State, secrets: _Secrets) -> Table:
     return table
 
 
+def _is_named(value: CredentialValues, preset: str) -> bool:
+    """Whether a provider's `oauth_provider` alone says all of an account: its label, and so the flow."""
+    flow = flow_for_file(preset, value.label)
+    return bool(value.label and value.flow and flow and flow.name == value.flow)
+
+
 def _credentials(values: list[CredentialValues], secrets: _Secrets) -> AoT:
     rows = tomlkit.aot()
     for value in values:
         row = tomlkit.table()
         row.add("label", value.label)
-        row.add("api_key", secrets.written(value.secret, value.provider, "api_key"))
+        if value.flow:
+            row.add("auth_type", "oauth")
+            row.add("oauth_provider", value.flow)
+        else:
+            row.add("api_key", secrets.written(value.secret, value.provider, "api_key"))
         row.add("enabled", value.enabled)
         rows.append(row)
     return rows

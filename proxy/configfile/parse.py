@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from providers.oauth.flows import Flow, flow_for_file
 from providers.presets import PRESETS, Preset
 from proxy.configfile.expansion import UnsetVariable, expand
 from proxy.configfile.findings import Findings, Place
@@ -155,20 +156,20 @@ def _read_provider(table: Table, reader: _Reader) -> None:
         for header, text in table.pairs("headers").items()
     }
     by_oauth = _signs_in_with_oauth(table)
-    credentials = [] if by_oauth else _read_credentials(table, reader, name, enabled)
+    account = _read_account(table, kind) if by_oauth else None
+    if preset and account is not None and preset.name not in account.opens:
+        base_url = plain_base_url(base_url, preset.base_url)
+        preset = PRESETS[account.opens[0]]
+    credentials = [] if by_oauth and account is None else _read_credentials(table, reader, name, enabled, account)
     table.text("api_key")
-    if by_oauth:
-        reader.findings.note(
-            table.place, "signing in with OAuth is not available yet: the provider is imported disabled", "auth_type"
-        )
-    keep_type = table.flag("keep_type", False)
+    keep_type = table.flag("keep_type", False) or by_oauth
     if preset and preset.elsewhere and not keep_type and base_url.rstrip("/") not in ("", preset.base_url):
         preset = PRESETS[preset.elsewhere]
     value = ProviderValues(
         name=name,
         preset=preset.name if preset else kind,
         base_url=plain_base_url(base_url, preset.base_url if preset else ""),
-        enabled=enabled and not by_oauth,
+        enabled=enabled and (account is not None or not by_oauth),
         headers=tuple(sorted(headers.items())),
         project_id=table.text("project_id"),
         location=table.text("location"),
@@ -210,20 +211,50 @@ def _signs_in_with_oauth(table: Table) -> bool:
     return auth == "oauth" or bool(oauth_provider)
 
 
-def _read_credentials(table: Table, reader: _Reader, provider: str, enabled: bool) -> list[CredentialValues]:
+def _read_account(table: Table, provider_type: str) -> Flow | None:
+    """The flow to sign in by, with a note that somebody has to; None, with another, where no account opens the type."""
+    flow = flow_for_file(provider_type, table.text("oauth_provider"))
+    if flow is None:
+        note = "no account signs in to this type: the provider is imported disabled; set a key and enable it"
+    else:
+        note = f"is opened by an account ({flow.label}): sign in at its page in the admin, if nobody has yet"
+    table.findings.note(table.place, note, "auth_type")
+    return flow
+
+
+def _read_credentials(
+    table: Table, reader: _Reader, provider: str, enabled: bool, account: Flow | None
+) -> list[CredentialValues]:  # fmt: skip
     credentials = []
-    secret = reader.secret(table, "api_key", lenient=not enabled)
-    if table.text("api_key"):
+    if account is not None:
+        label = table.text("oauth_provider") or account.name
+        credentials.append(CredentialValues(provider, label, None, flow=account.name))
+    secret = "" if account else reader.secret(table, "api_key", lenient=not enabled)
+    if table.text("api_key") and account is None:
         credentials.append(CredentialValues(provider, FIRST_LABEL, secret or None))
     for row in table.tables("credentials"):
-        label = row.text("label", FIRST_LABEL)
         on = row.flag("enabled", True)
+        if _signs_in_with_oauth(row):
+            credentials.extend(_read_further_account(row, table.text("provider_type"), provider, on))
+            continue
+        label = row.text("label", FIRST_LABEL)
         secret = reader.secret(row, "api_key", lenient=not (enabled and on))
         if not row.text("api_key"):
             row.error("api_key", "is missing")
         row.finish()
         credentials.append(CredentialValues(provider, label, secret or None, on))
     return credentials
+
+
+def _read_further_account(row: Table, provider_type: str, provider: str, on: bool) -> list[CredentialValues]:
+    named = row.text("oauth_provider")
+    label = row.text("label", named or FIRST_LABEL)
+    flow = flow_for_file(provider_type, named)
+    row.finish()
+    if flow is None:
+        row.error("auth_type", "no account signs in to a provider of this type; give an api_key")
+        return []
+    return [CredentialValues(provider, label, None, on, flow.name)]
 
 
 def _read_model(table: Table, reader: _Reader) -> None:

@@ -99,7 +99,7 @@ def merge(current: State, parsed: ParsedFile, *, prune: bool) -> dict[Key, Value
     for key, value in parsed.values.items():
         if isinstance(value, ModelValues) and key not in current:
             final[spelling.get(key[1].casefold(), key)] = value
-        elif isinstance(value, CredentialValues) and value.secret is None:
+        elif isinstance(value, CredentialValues) and value.secret is None and not value.flow:
             stored = current.get(key)
             if isinstance(stored, CredentialValues):
                 final[key] = replace(stored, enabled=value.enabled)
@@ -212,7 +212,7 @@ def _shown(value: Value | None) -> dict[str, str]:
     for item in fields(value):
         content = getattr(value, item.name)
         if item.name in ("secret", "digest"):
-            shown[item.name] = masked(content) if isinstance(value, CredentialValues) else "(hidden)"
+            shown[item.name] = _shown_secret(value, content)
         elif item.name == "headers":
             shown[item.name] = ", ".join(f"{name}={masked(text)}" for name, text in content)
         elif item.name == "mappings":
@@ -220,6 +220,12 @@ def _shown(value: Value | None) -> dict[str, str]:
         elif item.name != "name" or isinstance(value, ModelValues):
             shown[item.name] = _text(content)
     return shown
+
+
+def _shown_secret(value: Value, content: str | None) -> str:
+    if not isinstance(value, CredentialValues):
+        return "(hidden)"
+    return "" if value.flow else masked(content)
 
 
 def _text(content: Any) -> str:

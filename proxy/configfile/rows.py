@@ -69,12 +69,19 @@ def credential_rows_as_values() -> dict[Key, Value]:
 
 def keyed_credentials(provider: str = "") -> dict[Key, tuple[CredentialValues, Credential]]:
     """The credential rows (of one provider, or all) under the keys their values have."""
-    rows = list(Credential.objects.select_related("provider").order_by("pk"))
+    rows = list(Credential.objects.select_related("provider", "oauth").order_by("pk"))
     if provider:
         rows = [row for row in rows if row.provider.name == provider]
-    values = [CredentialValues(row.provider.name, row.label, _secret(row), row.enabled) for row in rows]
+    values = [_credential(row) for row in rows]
     keyed = credential_keys(values)
     return {key: (value, row) for (key, value), row in zip(keyed.items(), rows, strict=True)}
+
+
+def _credential(row: Credential) -> CredentialValues:
+    if row.is_account:
+        flow = row.oauth.flow if hasattr(row, "oauth") else ""
+        return CredentialValues(row.provider.name, row.label, None, row.enabled, flow)
+    return CredentialValues(row.provider.name, row.label, _secret(row), row.enabled)
 
 
 def _secret(row: Credential) -> str | None:

@@ -35,12 +35,16 @@ class ProviderValues:
 
 @dataclass(frozen=True, slots=True)
 class CredentialValues:
-    """A credential with its secret in the clear; None: stored, but unreadable; in a file: not given, keep it."""
+    """A credential with its secret in the clear; None: stored, but unreadable; in a file: not given, keep it.
+
+    An account has a `flow` to sign in by, and its tokens are no part of a configuration.
+    """
 
     provider: str
     label: str
     secret: str | None = field(repr=False)
     enabled: bool = True
+    flow: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 import pytest
 
 from providers.google_adc import DEFAULT, AdcSource, source_of
-from providers.models import Provider
+from providers.models import Credential, OAuthToken, Provider
 from providers.outbound.formats import OUTBOUND
 from proxy import snapshot
+from proxy.configfile.export import export
 from proxy.configfile.importing import import_text
+from proxy.configfile.rows import load_state
 from proxy.models import LogicalModel
 from tests.cast import request
 
@@ -143,15 +145,57 @@ def test_the_default_example_with_its_fallbacks_works():
 
 
 @pytest.mark.parametrize(
-    "text", [SUBSCRIPTION, *(f"{SUBSCRIPTION}\n".replace('"anthropic"', f'"{kind}"') for kind in ("openai", "gemini"))]
+    ("kind", "preset", "flow"),
+    [("anthropic", "anthropic", "anthropic"), ("openai", "codex", "openai"), ("gemini", "code-assist", "google")],
 )
-def test_a_subscription_is_imported_switched_off(text):
-    """Signing in with OAuth comes later: provider and models are there, the provider disabled, and a note says so."""
+def test_a_subscription_waits_for_somebody_to_sign_in(kind, preset, flow):
+    """Provider, models and an account without tokens are there; the target says where to sign in."""
+    text = SUBSCRIPTION.replace('"anthropic"', f'"{kind}"')
     (note,) = notes_of(text)
-    assert "auth_type: signing in with OAuth is not available yet: the provider is imported disabled" in note
-    assert Provider.objects.get().enabled is False
+    assert "auth_type: is opened by an account" in note and "sign in at its page" in note
+    row = Provider.objects.get()
+    credential = row.credentials.get()
+    assert (row.preset, row.enabled, row.base_url) == (preset, True, "")
+    assert (credential.kind, credential.label, credential.oauth.flow) == ("oauth", "claude-max", flow)
+    assert credential.oauth.state == "needs_sign_in"
+    (target,) = snapshot.load().models["claude-sonnet-4-5"].targets
+    assert target.problem == f"sign in first: /admin/providers/provider/{row.pk}/change/"
+    assert import_text(text, {}).changes == ()
+    assert import_text(export(load_state(), with_secrets=True).text, {}).changes == ()
     assert LogicalModel.objects.count() == 2
-    assert snapshot.load().models["claude-sonnet-4-5"].targets == ()
+
+
+def test_importing_again_keeps_who_is_signed_in():
+    """Tokens are no part of a file: neither the same file nor the exported one touches them; another key's way does."""
+    notes_of(SUBSCRIPTION)
+    OAuthToken.objects.update(access="sealed-access", refresh="sealed-refresh", state="active", version=4)
+    exported = export(load_state(), with_secrets=True).text
+    assert 'oauth_provider = "claude-max"' in exported and "sealed" not in exported
+    for text in (SUBSCRIPTION, exported):
+        assert import_text(text, {}, prune=True).changes == ()
+    assert OAuthToken.objects.get().access == "sealed-access"
+    further = '[[providers.credentials]]\nlabel = "work"\nauth_type = "oauth"\noauth_provider = "anthropic-console"\n'
+    import_text(exported.replace("[[models]]", f"{further}\n[[models]]", 1), {})
+    assert [(row.label, row.oauth.flow) for row in Credential.objects.order_by("pk")] == [
+        ("claude-max", "anthropic"), ("work", "anthropic-console"),
+    ]  # fmt: skip
+
+
+def test_an_account_and_a_key_may_take_each_others_place():
+    """A file that gives a key where an account was has the tokens deleted, and the other way round the key."""
+    account = '[[providers]]\nname="a"\nprovider_type="anthropic"\n[[providers.credentials]]\nlabel="x"\n'
+    with_account = account + 'auth_type="oauth"\noauth_provider="anthropic"\n'
+    for text, kind, tokens in ((with_account, "oauth", 1), (account + 'api_key="k-0123456789"', "api_key", 0)) * 2:
+        assert import_text(text, {}).errors == ()
+        row = Credential.objects.get()
+        assert (row.kind, OAuthToken.objects.count(), bool(row.sealed)) == (kind, tokens, not tokens)
+
+
+def test_an_account_of_a_type_that_takes_keys_only_is_an_error_at_its_key():
+    """A further account is refused where no account signs in."""
+    text = '[[providers]]\nname="a"\nprovider_type="groq"\n[[providers.credentials]]\nauth_type="oauth"\n'
+    (error,) = import_text(text, {}).errors
+    assert "auth_type: no account signs in" in str(error)
 
 
 def test_a_gemini_provider_with_a_key_works():

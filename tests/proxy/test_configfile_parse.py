@@ -150,14 +150,15 @@ def test_a_pattern_is_switched_off_by_false_and_an_empty_one_is_the_default():
     assert parsed.values[ROUTER].background_regex == "(?i)claude.*haiku"
 
 
-def test_a_provider_that_signs_in_with_oauth_is_imported_disabled():
-    """What cannot be used yet is kept, disabled and without a key."""
+def test_a_provider_that_signs_in_with_oauth_has_an_account():
+    """The account is a credential with a flow and no secret, and a note says that somebody has to sign in."""
     text = "[[providers]]\nname='max'\nprovider_type='anthropic'\nauth_type='oauth'\noauth_provider='m'\nmodels=[]"
     parsed = parse(text, {})
     assert parsed.findings.errors == ()
-    assert parsed.values[("provider", "max")].enabled is False
-    assert not any(key[0] == "credential" for key in parsed.values)
-    assert "OAuth is not available yet" in str(parsed.findings.notes[0])
+    assert parsed.values[("provider", "max")].enabled is True
+    account = CredentialValues("max", "m", None, True, "anthropic")
+    assert parsed.values[("credential", "max", "m", "0")] == account
+    assert "sign in at its page" in str(parsed.findings.notes[0])
 
 
 def test_a_disabled_provider_may_lack_its_variable():

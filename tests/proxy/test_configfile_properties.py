@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccmsite.environment import FILE_NAMES
+from providers.oauth.flows import flows_for
 from providers.presets import PRESETS
 from proxy.configfile.export import export
 from proxy.configfile.parse import parse
@@ -50,7 +51,12 @@ def states(draw):
             draw(waits), draw(waits), draw(waits), draw(maybe),
         )  # fmt: skip
         rows = draw(st.lists(st.tuples(st.sampled_from(["API key", "b"]), secrets, st.booleans()), max_size=3))
-        state.update(credential_keys([CredentialValues(name, label, secret, on) for label, secret, on in rows]))
+        own = [CredentialValues(name, label, secret, on) for label, secret, on in rows]
+        if flows := [flow.name for flow in flows_for(state[provider_key(name)].preset)]:
+            labels = st.sampled_from([*flows, "API key", ""])
+            accounts = st.lists(st.tuples(labels, st.sampled_from(flows), st.booleans()), max_size=3)
+            own += [CredentialValues(name, label, None, on, flow) for label, flow, on in draw(accounts)]
+        state.update(credential_keys(draw(st.permutations(own))))
     providers = [key[1] for key in state if key[0] == "provider"]
     for name in draw(st.lists(names, max_size=3, unique_by=str.casefold)):
         mappings = st.builds(
