@@ -1,12 +1,14 @@
 """What a target needs to be called now: an account's token as it is at this moment, not as it was configured.
 
-API keys pass through. A token that is good is read from memory; only one that is over is waited for.
+API keys pass through; Google's key files and default credentials become the tokens that they stand for.
+A token that is good is read from memory; only one that is over is waited for.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from providers import google_adc
 from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.oauth.held import MEMORY, Held
 from providers.oauth.keeper import KEEPER
@@ -16,7 +18,9 @@ from providers.targets import Target
 
 async def ready(target: Target) -> Target:
     """The target with a secret that can be used now. Raises UpstreamFailure when there is none."""
-    held = MEMORY.get(target.credential_id) if target.signed_in and not target.problem else None
+    if not target.signed_in and not target.problem:
+        return await google_adc.with_token(target)
+    held = None if target.problem else MEMORY.get(target.credential_id)
     if held is None:
         return target
     if MEMORY.is_over(held):
@@ -29,7 +33,9 @@ async def ready(target: Target) -> Target:
 
 async def renewed(target: Target) -> Target | None:
     """The target with another secret after the vendor refused the one it had (401); None when there is none."""
-    held = MEMORY.get(target.credential_id) if target.signed_in else None
+    if not target.signed_in:
+        return await google_adc.renewed(target)
+    held = MEMORY.get(target.credential_id)
     if held is None:
         return None
     if held.access.reveal() == target.secret.reveal():

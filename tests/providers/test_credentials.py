@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from django.db import connection
 
-from providers import credentials
+from providers import credentials, google_adc
 from providers.errors import FailureKind, UpstreamFailure
 from providers.models import OAuthToken
 from providers.oauth import keeper
@@ -148,6 +148,21 @@ async def test_a_refused_token_looks_first_whether_another_process_has_renewed_i
     await asyncio.to_thread(elsewhere)
     fresh = await credentials.renewed(account)
     assert fresh.secret.reveal() == "from-elsewhere" and auth.refresh_calls == 0
+
+
+async def test_googles_own_credentials_become_a_token_and_once_another(monkeypatch):
+    """A provider on Vertex AI without a key is opened with the machine's token; a refused one is replaced."""
+    tokens = iter(["first", "second"])
+
+    async def with_token(target):
+        return replace(target, secret=Secret(next(tokens)))
+
+    monkeypatch.setattr(google_adc, "with_token", with_token)
+    monkeypatch.setattr(google_adc, "renewed", with_token)
+    vertex = target(preset="vertex-ai", secret=Secret(""), project="p", location="eu")
+    opened = await credentials.ready(vertex)
+    assert opened.secret.reveal() == "first"
+    assert (await credentials.renewed(opened)).secret.reveal() == "second"
 
 
 async def test_what_is_no_account_of_this_process_is_left_alone(account):
