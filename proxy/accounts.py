@@ -28,7 +28,7 @@ def opened(call: Call, runner: Runner) -> Runner:
         try:
             await _run(runner, current, entry, target)
         except UpstreamFailure:
-            renewed = await credentials.renewed(target) if entry.status == 401 else None
+            renewed = await credentials.renewed(target) if entry.status == 401 and not entry.drill else None
             if renewed is None:
                 raise
             call.repaired(renewed, (RENEWED,))

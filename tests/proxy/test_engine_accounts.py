@@ -6,7 +6,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from providers.errors import FailureKind
+from providers import credentials
+from providers.errors import FailureKind, UpstreamFailure
 from providers.model_facts import for_model
 from providers.models import OAuthToken, Provider
 from providers.oauth.held import MEMORY, Memory
@@ -14,6 +15,9 @@ from providers.oauth.renewal import renew
 from providers.targets import Timeouts
 from providers.template import template_of
 from proxy import snapshot
+from proxy.accounts import opened
+from proxy.attempts import Attempt
+from proxy.record import AttemptRecord
 from tests import cast
 from tests.authorization_server import AuthorizationServer
 from tests.live import config_of
@@ -148,3 +152,21 @@ def test_a_token_that_the_upstream_quotes_is_shown_to_nobody(live, upstream, aut
     assert bearers(upstream) == [new]
     assert "bad token [secret removed]" in answer.text
     assert new not in answer.text + repr(dict(answer.headers)) + repr(live.records)
+
+
+async def test_a_drilled_401_renews_nobody(monkeypatch):
+    """A drill is for one client alone: what it pretends has no account's token renewed."""
+    asked = []
+
+    async def renewed(target):
+        asked.append(target)
+
+    async def runner(_, entry):
+        entry.status, entry.drill = 401, 1
+        raise UpstreamFailure(cast.failure("refused_key", status=401))
+
+    monkeypatch.setattr(credentials, "renewed", renewed)
+    entry = AttemptRecord(1, "main", "glm-4.6", started_ms=0)
+    with pytest.raises(UpstreamFailure):
+        await opened(None, runner)(Attempt(cast.target(), 1, 0.0, True), entry)
+    assert asked == []
