@@ -31,6 +31,8 @@ class FailureKind(StrEnum):
     GARBLED = "garbled"
     INTERRUPTED = "interrupted"
     CLIENT_GONE = "client_gone"
+    INTERNAL = "internal"
+    """This proxy's own fault: what the upstream would have said is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ RULES: dict[FailureKind, Rule] = {
     K.GARBLED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 2),
     K.INTERRUPTED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 0),
     K.CLIENT_GONE: Rule(0, 0.0, False, "no", 0, False, 499, "api_error", 0),
+    K.INTERNAL: Rule(0, 0.0, False, "no", 0, False, 500, "api_error", 0),
 }
 del K
 

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from providers.errors import Failure
+from providers.errors import Failure, FailureKind
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
 from proxy.attempts import Attempt
@@ -112,6 +112,16 @@ class Call:
         status = f" {failure.status}" if failure.status else ""
         self._why.append(f"{entry.provider}/{entry.actual_model}: {failure.kind.value}{status}")
         TAIL.failed(self.record, entry)
+
+    def broke_off(self, entry: AttemptRecord, kind: FailureKind) -> None:
+        """Note that an upstream call ended without an answer of the upstream's."""
+        entry.outcome, entry.duration_ms = kind.value, self.elapsed_ms() - entry.started_ms
+
+    def overran(self) -> None:
+        """Note that the request's time was over: the call that was cut short is no client's doing."""
+        for entry in self.record.attempts[-1:]:
+            if entry.outcome == FailureKind.CLIENT_GONE:
+                entry.outcome, entry.message = FailureKind.TIMED_OUT.value, "the request's time was over"
 
     def content(self, entry: AttemptRecord, target: Target) -> None:
         """Note that real content has come: this target serves the request."""

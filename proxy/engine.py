@@ -99,6 +99,7 @@ async def _guarded(call: Call, runner: Runner, may_go_on: Callable[[], bool] = l
         call.refused(error)
         return error
     except TimeoutError:
+        call.overran()
         gone = ApiError(504, "timeout_error", f"no answer within {call.config.timeouts.total:g} s")
         call.refused(gone)
         return gone
@@ -124,23 +125,10 @@ async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> No
     while True:
         if current.pause_s:
             await asyncio.sleep(current.pause_s)
-        entry, begun = call.begin(current), board.now()
-        try:
-            await runner(current, entry)
-        except UpstreamFailure as error:
-            failure = error.failure.scrubbed(*call.config.secrets)
-        except asyncio.CancelledError:
-            board.released(current.target, begun)
-            entry.outcome, entry.duration_ms = FailureKind.CLIENT_GONE.value, call.elapsed_ms() - entry.started_ms
-            raise
-        else:
-            # What was answered here without a call says nothing about the upstream.
-            (board.succeeded if entry.status == 200 else board.released)(current.target, begun)
-            call.succeeded(entry, current.target)
-            if call.request.operation == "messages":
-                SELECTOR.served(call.choice.seat, current.target)
+        begun = board.now()
+        failure = await _tried(call, runner, board, current, begun)
+        if failure is None:
             return
-        call.failed(entry, failure)
         for target in attempts.concerned(current.target, failure, call.targets):
             board.failed(target, failure, begun)
         broken = ApiError(502, failure.error_type or "api_error", failure.message)
@@ -152,6 +140,32 @@ async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> No
         except StopIteration as ended:
             verdict = ended.value
             raise (broken if interrupted else call.exhausted(verdict.failure, verdict.target)) from None
+
+
+async def _tried(call: Call, runner: Runner, board: CoolingBoard, current: Attempt, begun: float) -> Failure | None:
+    """One attempt: how it failed, or None. Whatever ends it, its record says how, and no probe is left running."""
+    entry = call.begin(current)
+    try:
+        await runner(current, entry)
+    except UpstreamFailure as error:
+        failure = error.failure.scrubbed(*call.config.secrets)
+        call.failed(entry, failure)
+        return failure
+    except asyncio.CancelledError:
+        call.broke_off(entry, FailureKind.CLIENT_GONE)
+        raise
+    else:
+        # What was answered here without a call says nothing about the upstream.
+        (board.succeeded if entry.status == 200 else board.released)(current.target, begun)
+        call.succeeded(entry, current.target)
+        if call.request.operation == "messages":
+            SELECTOR.served(call.choice.seat, current.target)
+        return None
+    finally:
+        if not entry.outcome:
+            call.broke_off(entry, FailureKind.INTERNAL)
+        if entry.outcome in (FailureKind.CLIENT_GONE, FailureKind.INTERNAL):
+            board.released(current.target, begun)
 
 
 async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> MessagesReply:

@@ -20,6 +20,7 @@ CONTRACT = {
     "garbled": (0, True, "target", 502, "api_error"),
     "interrupted": (0, True, "target", 502, "api_error"),
     "client_gone": (0, False, "no", 499, "api_error"),
+    "internal": (0, False, "no", 500, "api_error"),
 }
 
 
