@@ -130,7 +130,7 @@ async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> No
         if failure is None:
             return
         for target in attempts.concerned(current.target, failure, call.targets):
-            board.failed(target, failure, begun)
+            board.failed(target, failure, begun, called=target is current.target)
         broken = ApiError(502, failure.error_type or "api_error", failure.message)
         interrupted = failure.kind is FailureKind.INTERRUPTED
         if interrupted and not may_go_on():
