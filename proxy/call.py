@@ -56,7 +56,9 @@ class Call:
     def begin(self, attempt: Attempt) -> AttemptRecord:
         """Note that an upstream call starts."""
         target = attempt.target
-        entry = AttemptRecord(attempt.number, target.provider, target.actual_model, started_ms=self.elapsed_ms())
+        entry = AttemptRecord(
+            attempt.number, target.provider, target.actual_model, started_ms=self.elapsed_ms(), key=target.key_told
+        )  # fmt: skip
         self.record.attempts.append(entry)
         return entry
 

@@ -34,6 +34,8 @@ class AttemptRecord:
     started_ms: int = 0
     first_content_ms: int | None = None
     duration_ms: int = 0
+    key: str = ""
+    """Which of the provider's keys was used ("key 2 of 3"), never the key; empty where there is one at most."""
 
 
 @dataclass(slots=True)
@@ -139,6 +141,7 @@ def _cleaned_attempt(attempt: AttemptRecord) -> AttemptRecord:
         started_ms=_number(attempt.started_ms, MAX_INT),
         first_content_ms=_time(attempt.first_content_ms),
         duration_ms=_number(attempt.duration_ms, MAX_INT),
+        key=safe_text(attempt.key, 40),
     )
 
 

@@ -96,6 +96,10 @@ class AttemptLog(models.Model):
     started_ms = models.PositiveIntegerField("started after (ms)", default=0)
     first_content_ms = models.PositiveIntegerField("first content (ms)", null=True, blank=True)
     duration_ms = models.PositiveIntegerField("duration (ms)", default=0)
+    # Null for the same reason as above: a long history gets the column at once.
+    key = models.CharField(
+        max_length=40, null=True, blank=True, help_text="Which of the provider's keys, where it has several."
+    )
 
     class Meta:
         ordering = ("request", "number")
