@@ -49,6 +49,11 @@ class Call:
         if self.cooling:
             self._why.append("cooling: " + ", ".join(str(target) for target in self.cooling))
 
+    @property
+    def deadline_s(self) -> float:
+        """Seconds for the whole request: the router's, or more where a target may take more."""
+        return max(self.config.timeouts.total, *(target.timeouts.total for target in self.targets), 0.0)
+
     def elapsed_ms(self) -> int:
         """Milliseconds since the request began."""
         return int((time.monotonic() - self.started) * 1000)

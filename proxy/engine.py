@@ -93,14 +93,14 @@ async def _guarded(call: Call, runner: Runner, may_go_on: Callable[[], bool] = l
     """Run the loop inside the request's deadline; the error to tell, if any. The record is always handed over."""
     LOGBOOK.begin(call.record)
     try:
-        async with asyncio.timeout(call.config.timeouts.total):
+        async with asyncio.timeout(call.deadline_s):
             await _loop(call, runner, may_go_on)
     except ApiError as error:
         call.refused(error)
         return error
     except TimeoutError:
         call.overran()
-        gone = ApiError(504, "timeout_error", f"no answer within {call.config.timeouts.total:g} s")
+        gone = ApiError(504, "timeout_error", f"no answer within {call.deadline_s:g} s")
         call.refused(gone)
         return gone
     except asyncio.CancelledError:
@@ -177,7 +177,7 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
         return fold(local)
     outgoing = outbound.request(call.request_for(target), target)
     call.repaired(target, outgoing.repaired)
-    limit = target.timeouts.first_content * WHOLE_ANSWER_FACTOR
+    limit = min(target.timeouts.first_content * WHOLE_ANSWER_FACTOR, target.timeouts.total)
     try:
         async with asyncio.timeout(limit), client.send(outgoing, target.timeouts) as response:
             body = await (await checked(entry, target, response)).read(MAX_REPLY)

@@ -214,8 +214,10 @@ def _target(mapping: ModelMapping, provider: ProviderConfig) -> Target:
         extra_headers=provider.template.extra_headers + drill,
         timeouts=replace(
             general,
+            connect=mapping.connect_timeout_s or general.connect,
             first_content=mapping.first_content_timeout_s or general.first_content,
             idle=mapping.idle_timeout_s or general.idle,
+            total=mapping.total_timeout_s or general.total,
         ),
         priority=mapping.priority,
         weight=mapping.weight,

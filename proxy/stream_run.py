@@ -40,7 +40,7 @@ class StreamRun:
         """True once real content is on its way to the client: whoever comes next can only go on with it."""
         self._sent = Transcript()
         self._continuations = 0
-        self._begun = 0.0
+        self._begun = self._ends = 0.0
 
     def may_go_on(self) -> bool:
         """True when another target can take over after content: the setting, what was sent and the limit allow it."""
@@ -68,9 +68,10 @@ class StreamRun:
         sending = client.send(outgoing, target.timeouts)
         del outgoing  # its body is large, and the answer may take an hour
         timeouts = target.timeouts
+        self._ends = time.monotonic() + timeouts.total
         part = self._part(outbound.translator(request, target))
         try:
-            async with asyncio.timeout(timeouts.first_content) as limit, sending as response:
+            async with asyncio.timeout(min(timeouts.first_content, timeouts.total)) as limit, sending as response:
                 await checked(entry, target, response)
                 if "event-stream" not in response.headers.get("content-type", "event-stream"):
                     outbound.reply(await response.read(MAX_REPLY), request, target)
@@ -125,7 +126,8 @@ class StreamRun:
                     self._commit(entry, target)
                 # Events without content are a model that thinks unseen: they never shorten the wait for the first.
                 silence_ends = time.monotonic() + target.timeouts.idle
-                limit.reschedule(silence_ends if self.committed else max(limit.when() or 0.0, silence_ends))
+                patient_until = silence_ends if self.committed else max(limit.when() or 0.0, silence_ends)
+                limit.reschedule(min(patient_until, self._ends))
             if self.committed:
                 await self._pipe.put(part.taken())
             if part.ended:
@@ -160,6 +162,8 @@ class StreamRun:
         return UpstreamFailure(failure)
 
     def _too_slow(self, timeouts: Timeouts) -> Failure:
+        if time.monotonic() >= self._ends:
+            return Failure(FailureKind.TIMED_OUT, f"the answer was not over within {timeouts.total:g} s")
         if self.committed:
             return Failure(FailureKind.TIMED_OUT, f"the upstream fell silent for {timeouts.idle:g} s")
         return Failure(FailureKind.TIMED_OUT, f"no content within {timeouts.first_content:g} s")

@@ -256,6 +256,8 @@ def _read_mapping(table: Table, position: int) -> MappingValues:
         first_content_timeout_s=table.optional_number("first_content_timeout_s"),
         idle_timeout_s=table.optional_number("idle_timeout_s"),
         weight=table.integer("weight", 1),
+        connect_timeout_s=table.optional_number("connect_timeout_s"),
+        total_timeout_s=table.optional_number("total_timeout_s"),
     )
     table.finish()
     return value

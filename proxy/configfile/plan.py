@@ -233,8 +233,10 @@ def _shown_mapping(mapping: MappingValues) -> str:
         "" if mapping.enabled else "disabled",
         f"window {mapping.context_window}" if mapping.context_window else "",
         f"output {mapping.max_output_tokens}" if mapping.max_output_tokens else "",
+        f"connect {mapping.connect_timeout_s:g} s" if mapping.connect_timeout_s else "",
         f"first content {mapping.first_content_timeout_s:g} s" if mapping.first_content_timeout_s else "",
         f"idle {mapping.idle_timeout_s:g} s" if mapping.idle_timeout_s else "",
+        f"whole answer {mapping.total_timeout_s:g} s" if mapping.total_timeout_s else "",
         f"drill {mapping.drill}" if mapping.drill else "",
         f"weight {mapping.weight}" if mapping.weight != 1 else "",
     ]

@@ -40,7 +40,7 @@ RULE_FIELDS = (
 )  # fmt: skip
 MAPPING_FIELDS = (
     "priority", "actual_model", "enabled", "context_window", "max_output_tokens", "drill", "first_content_timeout_s",
-    "idle_timeout_s", "weight",
+    "idle_timeout_s", "weight", "connect_timeout_s", "total_timeout_s",
 )  # fmt: skip
 PROVIDER_WAITS = ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s")
 

@@ -57,6 +57,8 @@ class MappingValues:
     first_content_timeout_s: float | None = None
     idle_timeout_s: float | None = None
     weight: int = 1
+    connect_timeout_s: float | None = None
+    total_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,8 @@ actual_model = "echo"
 drill = "status:529"
 first_content_timeout_s = 30
 idle_timeout_s = 0.5
+connect_timeout_s = 3
+total_timeout_s = 7200
 """
 
 

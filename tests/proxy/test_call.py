@@ -112,6 +112,14 @@ def test_when_all_failed_the_worst_news_is_told_with_its_target():
     assert call.headers()["x-ccm-provider"] == "two"
 
 
+def test_a_request_may_take_as_long_as_its_most_patient_target():
+    """The router's total holds, unless a mapping's own is longer."""
+    call = call_of()
+    assert call.deadline_s == call.config.timeouts.total == 3600
+    call.targets = (ONE, replace(TWO, timeouts=replace(TWO.timeouts, total=7200)))
+    assert call.deadline_s == 7200
+
+
 def test_another_outcome_than_error_can_be_told():
     """A client that left is no error of anybody."""
     call = call_of()
