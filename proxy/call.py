@@ -76,14 +76,14 @@ class Call:
         """The request as this target may see it: repaired when other vendors took part in the conversation."""
         if target.preset.wire_format != "anthropic_messages":
             return self.request
-        switched = target.provider != self.decision.targets[0].provider
+        elsewhere = target.provider != self.choice.home
 
         def foreign(signature: str) -> bool:
             maker = ORIGINS.maker(signature)
-            return maker != target.provider if maker else switched
+            return maker != target.provider if maker else elsewhere
 
         # With one maker alone nobody else's signatures can be there, and the body need not be searched.
-        look = switched or ORIGINS.others_than(target.provider)
+        look = elsewhere or ORIGINS.others_than(target.provider)
         request, notes = repaired(self.request, foreign, look)
         self.repaired(target, notes)
         return request
