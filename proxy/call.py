@@ -130,12 +130,16 @@ class Call:
             if entry.outcome == FailureKind.CLIENT_GONE:
                 entry.outcome, entry.message = FailureKind.TIMED_OUT.value, "the request's time was over"
 
-    def content(self, entry: AttemptRecord, target: Target) -> None:
-        """Note that real content has come: this target serves the request."""
+    def arrived(self, entry: AttemptRecord) -> None:
+        """Note that real content has come, be it told to the client yet or not."""
         if entry.first_content_ms is None:
             entry.first_content_ms = self.elapsed_ms()
-            if self.record.first_content_ms is None:
-                self.record.first_content_ms = entry.first_content_ms
+
+    def content(self, entry: AttemptRecord, target: Target) -> None:
+        """Note that real content goes to the client: this target serves the request."""
+        self.arrived(entry)
+        if self.record.first_content_ms is None:
+            self.record.first_content_ms = self.elapsed_ms()
         self.record.provider, self.record.actual_model = target.provider, target.actual_model
 
     def succeeded(self, entry: AttemptRecord, target: Target) -> None:

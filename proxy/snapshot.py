@@ -172,10 +172,16 @@ def load() -> ConfigSnapshot:
             rules=tuple(_rules()),
             keys={key.digest: key for key in _keys()},
             timeouts=timeouts,
-            streams=StreamConfig(settings.continue_streams, cast(Any, settings.mid_stream_failure)),
+            streams=_streams(settings),
             capture=CaptureConfig(cast(Any, settings.capture_bodies), settings.capture_max_kb * 1024),
             secrets=tuple(dict.fromkeys(secret for p in providers.values() for secret in p.template.secrets)),
         )
+
+
+def _streams(settings: RouterSettings) -> StreamConfig:
+    return StreamConfig(
+        settings.continue_streams, cast(Any, settings.mid_stream_failure), settings.hold_thinking_s
+    )  # fmt: skip
 
 
 def _timeouts(settings: RouterSettings) -> Timeouts:

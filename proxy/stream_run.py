@@ -29,6 +29,9 @@ from proxy.progress import Progress
 from proxy.record import AttemptRecord
 from proxy.upstream import MAX_REPLY, callable_target, checked
 
+MAX_HELD_BACK = 128 * 1024
+"""Bytes of thinking that are kept back at most, where it is kept back at all."""
+
 
 class StreamRun:
     """One streamed answer, over as many attempts as it takes."""
@@ -41,6 +44,7 @@ class StreamRun:
         self._sent = Transcript()
         self._continuations = 0
         self._begun = self._ends = 0.0
+        self._letting_go: asyncio.TimerHandle | None = None
 
     def may_go_on(self) -> bool:
         """True when another target can take over after content: the setting, what was sent and the limit allow it."""
@@ -82,7 +86,7 @@ class StreamRun:
         except (MalformedJson, EventTooLarge) as error:
             raise self._placed(Failure(FailureKind.GARBLED, f"{error}", 200)) from error
         except TimeoutError as error:
-            raise self._placed(self._too_slow(timeouts)) from error
+            raise self._placed(self._too_slow(timeouts, part)) from error
 
     def _request(self, target: Target) -> MessagesRequest:
         request = self._call.request_for(target)
@@ -109,6 +113,8 @@ class StreamRun:
             if self.committed:
                 await self._pipe.put(part.taken())
             raise
+        finally:
+            self._stop_holding()
 
     async def _read(
         self, response: client.UpstreamResponse, part: Part, current: Attempt, entry: AttemptRecord,
@@ -123,10 +129,12 @@ class StreamRun:
             self._note(part.progress, target)
             if alive:
                 if part.progress.has_content:
-                    self._commit(entry, target)
+                    self._arrived(entry, target)
+                    if not self._holds_back(part, entry, target):
+                        self._commit(entry, target)
                 # Events without content are a model that thinks unseen: they never shorten the wait for the first.
                 silence_ends = time.monotonic() + target.timeouts.idle
-                patient_until = silence_ends if self.committed else max(limit.when() or 0.0, silence_ends)
+                patient_until = silence_ends if self._begins(part) else max(limit.when() or 0.0, silence_ends)
                 limit.reschedule(min(patient_until, self._ends))
             if self.committed:
                 await self._pipe.put(part.taken())
@@ -148,12 +156,41 @@ class StreamRun:
             self._call.record.usage = progress.usage
         self._call.record.stop_reason = progress.stop_reason or ""
 
-    def _commit(self, entry: AttemptRecord, target: Target) -> None:
-        self.committed = True
+    def _begins(self, part: Part) -> bool:
+        """True once content is here, be it passed on yet or not: from now on only silence is too slow."""
+        return self.committed or part.progress.has_content
+
+    def _arrived(self, entry: AttemptRecord, target: Target) -> None:
         if entry.first_content_ms is None:
-            self._call.content(entry, target)
+            self._call.arrived(entry)
             if entry.status == 200:
                 BOARD.succeeded(target, self._begun)  # now, not after minutes of text: others wait for this probe
+
+    def _holds_back(self, part: Part, entry: AttemptRecord, target: Target) -> bool:
+        """True while all there is is thinking that the settings keep back: nobody has seen it, so it may still fail."""
+        patience_s = self._call.config.streams.hold_thinking_s
+        if not patience_s or self.committed or not part.progress.only_thinks or part.held > MAX_HELD_BACK:
+            return False
+        if self._letting_go is None:
+            # A timer, because an upstream that thinks in silence does not come by here.
+            loop = asyncio.get_running_loop()
+            self._letting_go = loop.call_later(patience_s, self._let_go, part, entry, target)
+        return True
+
+    def _let_go(self, part: Part, entry: AttemptRecord, target: Target) -> None:
+        self._commit(entry, target)
+        self._pipe.put_nowait(part.taken())
+
+    def _stop_holding(self) -> None:
+        if self._letting_go is not None:
+            self._letting_go.cancel()
+            self._letting_go = None
+
+    def _commit(self, entry: AttemptRecord, target: Target) -> None:
+        self._arrived(entry, target)
+        self._stop_holding()
+        self.committed = True
+        self._call.content(entry, target)
 
     def _placed(self, failure: Failure) -> UpstreamFailure:
         """The failure as what it means at this point of the stream, ready to raise."""
@@ -161,9 +198,9 @@ class StreamRun:
             failure = Failure(FailureKind.INTERRUPTED, failure.message, 0, failure.retry_after_s, failure.error_type)
         return UpstreamFailure(failure)
 
-    def _too_slow(self, timeouts: Timeouts) -> Failure:
+    def _too_slow(self, timeouts: Timeouts, part: Part) -> Failure:
         if time.monotonic() >= self._ends:
             return Failure(FailureKind.TIMED_OUT, f"the answer was not over within {timeouts.total:g} s")
-        if self.committed:
+        if self._begins(part):
             return Failure(FailureKind.TIMED_OUT, f"the upstream fell silent for {timeouts.idle:g} s")
         return Failure(FailureKind.TIMED_OUT, f"no content within {timeouts.first_content:g} s")

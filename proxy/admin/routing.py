@@ -33,7 +33,10 @@ class RouterSettingsAdmin(ConfigAdmin):
                 "fields": ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s"),
             },
         ),
-        ("Broken streams", {"classes": ("tab",), "fields": ("continue_streams", "mid_stream_failure")}),
+        (
+            "Broken streams",
+            {"classes": ("tab",), "fields": ("continue_streams", "mid_stream_failure", "hold_thinking_s")},
+        ),
         ("Token counts", {"classes": ("tab",), "fields": ("scale_counts",)}),
         ("History", {"classes": ("tab",), "fields": ("capture_bodies", "capture_max_kb", "retention_days")}),
     )

@@ -111,6 +111,7 @@ class RouterValues:
     continue_streams: bool = True
     mid_stream_failure: str = "error_event"
     scale_counts: bool = False
+    hold_thinking_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

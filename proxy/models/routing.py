@@ -81,6 +81,12 @@ class RouterSettings(models.Model):
         help_text="How a broken stream ends that cannot go on. After an error event Claude Code asks again without "
         "streaming; after a stream that just ends it asks again as before.",
     )  # fmt: skip
+    hold_thinking_s = models.PositiveIntegerField(
+        "hold thinking back (s)", default=0, validators=[MaxValueValidator(600)],
+        help_text="Keeps thinking back until the next block begins, so many seconds at most (and 128 kB): a provider "
+        "that fails meanwhile is replaced unseen. The client sees its first words that much later; pings keep it alive. "
+        "0: thinking is passed on as it comes; when it breaks off, Claude Code asks again by itself.",
+    )  # fmt: skip
     scale_counts = models.BooleanField(
         default=False,
         help_text="Tell larger token counts when the target's context window is known and smaller than the one the "

@@ -15,6 +15,7 @@ think = "main"
 auto_map_regex = false
 total_timeout_s = 900
 scale_counts = true
+hold_thinking_s = 20
 continue_streams = false
 mid_stream_failure = "cut"
 
