@@ -117,7 +117,9 @@ class Call:
         entry.status = failure.status or entry.status
         entry.duration_ms = self.elapsed_ms() - entry.started_ms
         status = f" {failure.status}" if failure.status else ""
-        self._why.append(f"{entry.provider}/{entry.actual_model}: {failure.kind.value}{status}")
+        # Without a status these are our own words: which of the limits it was.
+        words = f", {failure.message}" if failure.kind is FailureKind.TIMED_OUT and not failure.status else ""
+        self._why.append(f"{entry.provider}/{entry.actual_model}: {failure.kind.value}{status}{words}")
         TAIL.failed(self.record, entry)
 
     def broke_off(self, entry: AttemptRecord, kind: FailureKind) -> None:

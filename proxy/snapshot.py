@@ -180,8 +180,11 @@ def load() -> ConfigSnapshot:
 
 def _streams(settings: RouterSettings) -> StreamConfig:
     return StreamConfig(
-        settings.continue_streams, cast(Any, settings.mid_stream_failure), settings.hold_thinking_s
-    )  # fmt: skip
+        settings.continue_streams,
+        cast(Any, settings.mid_stream_failure),
+        settings.adaptive_first_content,
+        settings.hold_thinking_s,
+    )
 
 
 def _timeouts(settings: RouterSettings) -> Timeouts:

@@ -23,6 +23,7 @@ from proxy.call import Call
 from proxy.continuation import MAX_CONTINUATIONS, Seam, Transcript, continued
 from proxy.health import BOARD
 from proxy.origins import ORIGINS
+from proxy.pace import PACE, Kind, kind_of
 from proxy.part import Part
 from proxy.pipe import Pipe
 from proxy.progress import Progress
@@ -43,7 +44,9 @@ class StreamRun:
         """True once real content is on its way to the client: whoever comes next can only go on with it."""
         self._sent = Transcript()
         self._continuations = 0
-        self._begun = self._ends = 0.0
+        self._begun = self._called = self._ends = 0.0
+        self._late: float | None = None
+        """Seconds that this attempt may take to its first content by the target's own recent times."""
         self._letting_go: asyncio.TimerHandle | None = None
 
     def may_go_on(self) -> bool:
@@ -58,7 +61,7 @@ class StreamRun:
 
     async def attempt(self, current: Attempt, entry: AttemptRecord) -> None:
         """Call one target and forward its stream. Raises UpstreamFailure (interrupted after the commit point)."""
-        target, self._begun = current.target, BOARD.now()
+        target, self._begun, self._called = current.target, BOARD.now(), PACE.now()
         callable_target(target)
         outbound = OUTBOUND[target.preset.wire_format]
         local = outbound.local(self._call.request)
@@ -72,10 +75,12 @@ class StreamRun:
         sending = client.send(outgoing, target.timeouts)
         del outgoing  # its body is large, and the answer may take an hour
         timeouts = target.timeouts
+        self._late = self._usual_limit(current)
+        first_content = min(self._late or timeouts.first_content, timeouts.total)
         self._ends = time.monotonic() + timeouts.total
         part = self._part(outbound.translator(request, target))
         try:
-            async with asyncio.timeout(min(timeouts.first_content, timeouts.total)) as limit, sending as response:
+            async with asyncio.timeout(first_content) as limit, sending as response:
                 await checked(entry, target, response)
                 if "event-stream" not in response.headers.get("content-type", "event-stream"):
                     outbound.reply(await response.read(MAX_REPLY), request, target)
@@ -86,7 +91,24 @@ class StreamRun:
         except (MalformedJson, EventTooLarge) as error:
             raise self._placed(Failure(FailureKind.GARBLED, f"{error}", 200)) from error
         except TimeoutError as error:
+            if not self._begins(part):
+                self._paced(target)
             raise self._placed(self._too_slow(timeouts, part)) from error
+
+    def _usual_limit(self, current: Attempt) -> float | None:
+        # Nobody is gained by giving up the last target early, and a rest is no request of the usual kind.
+        if not self._call.config.streams.adaptive_first_content or current.last or self.committed:
+            return None
+        return PACE.limit(self._kind(current.target), current.target.timeouts.first_content)
+
+    def _kind(self, target: Target) -> Kind:
+        thinking = self._call.request.members.get("thinking", b"null")
+        thinks = thinking != b"null" and b'"disabled"' not in thinking
+        return kind_of(target, thinks, len(self._call.request.body))
+
+    def _paced(self, target: Target) -> None:
+        if not self.committed:
+            PACE.note(self._kind(target), PACE.now() - self._called)
 
     def _request(self, target: Target) -> MessagesRequest:
         request = self._call.request_for(target)
@@ -133,8 +155,10 @@ class StreamRun:
                     if not self._holds_back(part, entry, target):
                         self._commit(entry, target)
                 # Events without content are a model that thinks unseen: they never shorten the wait for the first.
-                silence_ends = time.monotonic() + target.timeouts.idle
-                patient_until = silence_ends if self._begins(part) else max(limit.when() or 0.0, silence_ends)
+                # Where its own times are the limit, they are for these silences too: some begin at once and then stall.
+                begins, now = self._begins(part), time.monotonic()
+                silence_ends = now + (target.timeouts.idle if begins or self._late is None else self._late)
+                patient_until = silence_ends if begins else max(limit.when() or 0.0, silence_ends)
                 limit.reschedule(min(patient_until, self._ends))
             if self.committed:
                 await self._pipe.put(part.taken())
@@ -164,6 +188,7 @@ class StreamRun:
         if entry.first_content_ms is None:
             self._call.arrived(entry)
             if entry.status == 200:
+                self._paced(target)
                 BOARD.succeeded(target, self._begun)  # now, not after minutes of text: others wait for this probe
 
     def _holds_back(self, part: Part, entry: AttemptRecord, target: Target) -> bool:
@@ -203,4 +228,6 @@ class StreamRun:
             return Failure(FailureKind.TIMED_OUT, f"the answer was not over within {timeouts.total:g} s")
         if self._begins(part):
             return Failure(FailureKind.TIMED_OUT, f"the upstream fell silent for {timeouts.idle:g} s")
+        if self._late is not None:
+            return Failure(FailureKind.TIMED_OUT, f"no content within {self._late:g} s (adaptive)")
         return Failure(FailureKind.TIMED_OUT, f"no content within {timeouts.first_content:g} s")

@@ -30,7 +30,13 @@ class RouterSettingsAdmin(ConfigAdmin):
             "Deadlines",
             {
                 "classes": ("tab",),
-                "fields": ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s"),
+                "fields": (
+                    "connect_timeout_s",
+                    "first_content_timeout_s",
+                    "adaptive_first_content",
+                    "idle_timeout_s",
+                    "total_timeout_s",
+                ),
             },
         ),
         (

@@ -283,6 +283,7 @@ def _read_router(table: Table | None, reader: _Reader) -> None:
         continue_streams=table.flag("continue_streams", _DEFAULTS.continue_streams),
         mid_stream_failure=table.text("mid_stream_failure", _DEFAULTS.mid_stream_failure),
         scale_counts=table.flag("scale_counts", _DEFAULTS.scale_counts),
+        adaptive_first_content=table.flag("adaptive_first_content", _DEFAULTS.adaptive_first_content),
         hold_thinking_s=table.integer("hold_thinking_s", _DEFAULTS.hold_thinking_s),
     )
     for position, row in enumerate(table.tables("rules"), 1):

@@ -33,6 +33,7 @@ ROUTER_FIELDS = (
     "auto_map_regex", "auto_map_known", "background_regex", "think_min_effort", "connect_timeout_s",
     "first_content_timeout_s", "idle_timeout_s", "total_timeout_s", "capture_bodies", "capture_max_kb",
     "retention_days", "continue_streams", "mid_stream_failure", "scale_counts", "hold_thinking_s",
+    "adaptive_first_content",
 )  # fmt: skip
 RULE_FIELDS = (
     "name", "order", "enabled", "model_regex", "prompt_regex", "has_image", "min_input_tokens", "header_name",

@@ -112,6 +112,7 @@ class RouterValues:
     mid_stream_failure: str = "error_event"
     scale_counts: bool = False
     hold_thinking_s: int = 0
+    adaptive_first_content: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ auto_map_regex = false
 total_timeout_s = 900
 scale_counts = true
 hold_thinking_s = 20
+adaptive_first_content = true
 continue_streams = false
 mid_stream_failure = "cut"
 

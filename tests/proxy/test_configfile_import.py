@@ -22,7 +22,7 @@ def test_a_file_becomes_rows():
     settings = RouterSettings.load()
     assert (settings.default.name, settings.think.name, settings.background) == ("main", "main", None)
     assert (settings.auto_map_regex, settings.total_timeout_s, settings.scale_counts) == ("", 900, True)
-    assert settings.hold_thinking_s == 20
+    assert (settings.hold_thinking_s, settings.adaptive_first_content) == (20, True)
     kimi, zai = Provider.objects.get(name="kimi"), Provider.objects.get(name="zai")
     assert kimi.base_url == "https://api.kimi.com/coding"
     assert kimi.headers == {"X-Title": "costs $5", "X-Auth-Extra": "hidden-value-of-a-header"}

@@ -6,6 +6,8 @@ import httpx
 import pytest
 
 from providers.targets import Timeouts
+from proxy import health, pace
+from proxy.config import StreamConfig
 from tests import cast
 from tests.live import config_of, events_of
 
@@ -46,6 +48,52 @@ def test_an_answer_that_goes_on_beyond_its_time_is_gone_on_with_elsewhere(live, 
     first, second = live.record().attempts
     assert (first.outcome, first.message) == ("interrupted", "the answer was not over within 0.8 s")
     assert second.outcome == "ok"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Says of a target that it has lately been quick: a third of a second is late for it."""
+    monkeypatch.setattr(pace, "FLOOR_S", 0.3)
+
+    def noted(target, thinks=False):
+        for _ in range(pace.ENOUGH):
+            pace.PACE.note(pace.kind_of(target, thinks, 100), 0.05)
+        return target
+
+    return noted
+
+
+def adaptive(live, *targets, on=True):
+    live.configure(replace(config_of({"smart": targets}), streams=StreamConfig(adaptive_first_content=on)))
+
+
+@pytest.mark.parametrize("fault", ["hang", "hdrhang", "pinghang"])
+def test_a_target_that_is_late_by_its_own_times_is_left(live, upstream, quick, fault):
+    """Whether it says nothing or begins and stalls; the answer says so, and it is benched as after any timeout."""
+    slow = quick(at(upstream, fault, "slow"))
+    adaptive(live, slow, at(upstream, "ok", "good"))
+    answer = post(live, stream=True)
+    assert "slow/glm-4.6: timed_out, no content within 0.3 s (adaptive)" in answer.headers["x-ccm-why"]
+    assert answer.headers["x-ccm-provider"] == "good"
+    (ailment,) = health.BOARD.snapshot().values()
+    assert (ailment.kind, ailment.streak) == ("timed_out", 1)
+    assert len(pace.PACE._seen[pace.kind_of(slow, False, 100)]) == pace.ENOUGH + 1
+
+
+def test_the_last_target_is_never_given_up_early(live, upstream, quick):
+    """Nobody comes after it: its time is the configured one, and what it took is remembered."""
+    slow = quick(at(upstream, "slow/250", "slow"))
+    adaptive(live, slow)
+    assert events_of(post(live, stream=True).content)[-1].type == "message_stop"
+    assert max(seconds for _, seconds in pace.PACE._seen[pace.kind_of(slow, False, 100)]) > 0.3
+
+
+def test_without_the_setting_or_of_another_kind_the_configured_time_holds(live, upstream, quick):
+    """Off, its own times limit nothing; on, those of requests that think say nothing of others."""
+    for on, thinks in ((False, False), (True, True)):
+        slow = quick(at(upstream, "slow/150", f"slow-{on}"), thinks)
+        adaptive(live, slow, at(upstream, "ok", "good"), on=on)
+        assert post(live, stream=True).headers["x-ccm-provider"] == slow.provider
 
 
 @pytest.mark.parametrize("stream", [True, False])
