@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('proxy', '0007_weight'),
+        ('proxy', '0008_permissions'),
     ]
 
     operations = [
