@@ -50,6 +50,7 @@ HINTS: dict[FailureKind, str] = {
     FailureKind.GARBLED: f"Something else answers there: are the base URL and the preset right? {_BASE_URL}",
     FailureKind.INTERRUPTED: "The answer broke off: try again.",
     FailureKind.CLIENT_GONE: "The check was ended before its answer: try again.",
+    FailureKind.INTERNAL: "The fault is in this proxy: its log says why.",
 }
 """What to do about each kind of failure."""
 

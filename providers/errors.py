@@ -31,6 +31,8 @@ class FailureKind(StrEnum):
     GARBLED = "garbled"
     INTERRUPTED = "interrupted"
     CLIENT_GONE = "client_gone"
+    INTERNAL = "internal"
+    """This proxy's own fault: what the upstream would have said is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,14 @@ RULES: dict[FailureKind, Rule] = {
     K.BUSY: Rule(0, 0.0, True, "no", 0, False, 529, "overloaded_error", 5),
     K.QUOTA: Rule(0, 0.0, True, "credential", 300, True, 429, "rate_limit_error", 4, client_may_retry=False),
     K.REFUSED_KEY: Rule(0, 0.0, True, "credential", 300, False, 502, "api_error", 3, client_may_retry=False),
-    K.NO_SUCH_MODEL: Rule(0, 0.0, True, "no", 0, False, 404, "not_found_error", 7),
-    K.TOO_LONG: Rule(0, 0.0, True, "no", 0, False, 400, "invalid_request_error", 9),
+    K.NO_SUCH_MODEL: Rule(0, 0.0, True, "no", 0, False, 404, "not_found_error", 7, client_may_retry=False),
+    K.TOO_LONG: Rule(0, 0.0, True, "no", 0, False, 400, "invalid_request_error", 9, client_may_retry=False),
     K.REJECTED: Rule(0, 0.0, False, "no", 0, False, 0, "invalid_request_error", 10, client_may_retry=False),
-    K.INCAPABLE: Rule(0, 0.0, True, "no", 0, False, 400, "invalid_request_error", 8),
+    K.INCAPABLE: Rule(0, 0.0, True, "no", 0, False, 400, "invalid_request_error", 8, client_may_retry=False),
     K.GARBLED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 2),
     K.INTERRUPTED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 0),
     K.CLIENT_GONE: Rule(0, 0.0, False, "no", 0, False, 499, "api_error", 0),
+    K.INTERNAL: Rule(0, 0.0, False, "no", 0, False, 500, "api_error", 0),
 }
 del K
 

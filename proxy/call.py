@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from providers.errors import Failure
+from providers.errors import Failure, FailureKind
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
 from proxy import drill
@@ -54,6 +54,11 @@ class Call:
         if self.cooling:
             self._why.append("cooling: " + ", ".join(str(target) for target in self.cooling))
 
+    @property
+    def deadline_s(self) -> float:
+        """Seconds for the whole request: the router's, or more where a target may take more."""
+        return max(self.config.timeouts.total, *(target.timeouts.total for target in self.targets), 0.0)
+
     def elapsed_ms(self) -> int:
         """Milliseconds since the request began."""
         return int((time.monotonic() - self.started) * 1000)
@@ -61,7 +66,9 @@ class Call:
     def begin(self, attempt: Attempt) -> AttemptRecord:
         """Note that an upstream call starts."""
         target = attempt.target
-        entry = AttemptRecord(attempt.number, target.provider, target.actual_model, started_ms=self.elapsed_ms())
+        entry = AttemptRecord(
+            attempt.number, target.provider, target.actual_model, started_ms=self.elapsed_ms(), key=target.key_told
+        )  # fmt: skip
         self.record.attempts.append(entry)
         self.drilled = drill.of(self.config, self.record, target, entry)
         return entry
@@ -75,14 +82,14 @@ class Call:
         """The request as this target may see it: repaired when other vendors took part in the conversation."""
         if target.preset.wire_format != "anthropic_messages":
             return self.request
-        switched = target.provider != self.decision.targets[0].provider
+        elsewhere = target.provider != self.choice.home
 
         def foreign(signature: str) -> bool:
             maker = ORIGINS.maker(signature)
-            return maker != target.provider if maker else switched
+            return maker != target.provider if maker else elsewhere
 
         # With one maker alone nobody else's signatures can be there, and the body need not be searched.
-        look = switched or ORIGINS.others_than(target.provider)
+        look = elsewhere or ORIGINS.others_than(target.provider)
         request, notes = repaired(self.request, foreign, look)
         self.repaired(target, notes)
         return request
@@ -116,16 +123,32 @@ class Call:
         entry.status = failure.status or entry.status
         entry.duration_ms = self.elapsed_ms() - entry.started_ms
         status = f" {failure.status}" if failure.status else ""
+        # Without a status these are our own words: which of the limits it was.
+        words = f", {failure.message}" if failure.kind is FailureKind.TIMED_OUT and not failure.status else ""
         on_purpose = " (drill)" if entry.drill is not None else ""
-        self._why.append(f"{entry.provider}/{entry.actual_model}: {failure.kind.value}{status}{on_purpose}")
+        self._why.append(f"{entry.provider}/{entry.actual_model}: {failure.kind.value}{status}{words}{on_purpose}")
         TAIL.failed(self.record, entry)
 
-    def content(self, entry: AttemptRecord, target: Target) -> None:
-        """Note that real content has come: this target serves the request."""
+    def broke_off(self, entry: AttemptRecord, kind: FailureKind) -> None:
+        """Note that an upstream call ended without an answer of the upstream's."""
+        entry.outcome, entry.duration_ms = kind.value, self.elapsed_ms() - entry.started_ms
+
+    def overran(self) -> None:
+        """Note that the request's time was over: the call that was cut short is no client's doing."""
+        for entry in self.record.attempts[-1:]:
+            if entry.outcome == FailureKind.CLIENT_GONE:
+                entry.outcome, entry.message = FailureKind.TIMED_OUT.value, "the request's time was over"
+
+    def arrived(self, entry: AttemptRecord) -> None:
+        """Note that real content has come, be it told to the client yet or not."""
         if entry.first_content_ms is None:
             entry.first_content_ms = self.elapsed_ms()
-            if self.record.first_content_ms is None:
-                self.record.first_content_ms = entry.first_content_ms
+
+    def content(self, entry: AttemptRecord, target: Target) -> None:
+        """Note that real content goes to the client: this target serves the request."""
+        self.arrived(entry)
+        if self.record.first_content_ms is None:
+            self.record.first_content_ms = self.elapsed_ms()
         self.record.provider, self.record.actual_model = target.provider, target.actual_model
 
     def succeeded(self, entry: AttemptRecord, target: Target) -> None:

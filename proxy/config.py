@@ -94,6 +94,10 @@ class StreamConfig:
 
     goes_on: bool = True
     otherwise: Literal["error_event", "cut"] = "error_event"
+    adaptive_first_content: bool = False
+    """A stream whose first content is late by its target's own recent times moves on."""
+    hold_thinking_s: int = 0
+    """Seconds that thinking is kept back until the next block begins; 0: not at all."""
 
 
 Fault = Literal["429", "529", "hang", "cut", "refused"]

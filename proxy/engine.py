@@ -50,11 +50,7 @@ Runner = Callable[[Attempt, AttemptRecord], Awaitable[None]]
 async def run_stream(call: Call, pipe: Pipe) -> None:
     """Answer a streaming request into `pipe`; hands the record to the logbook exactly once."""
     stream = StreamRun(call, pipe)
-    error = await _guarded(call, opened(call, _in_slot(call, stream.attempt)), stream.may_go_on)
-    if error is not None and stream.committed:
-        call.record.outcome = "interrupted"
-        call.record.usage = stream.sent_usage()
-    pipe.end(error)
+    pipe.end(await _guarded(call, opened(call, _in_slot(call, stream.attempt)), stream))
 
 
 async def run_whole(call: Call) -> MessagesReply:
@@ -95,17 +91,18 @@ def _in_slot(call: Call, runner: Runner) -> Runner:
     return attempt
 
 
-async def _guarded(call: Call, runner: Runner, may_go_on: Callable[[], bool] = lambda: False) -> ApiError | None:
+async def _guarded(call: Call, runner: Runner, stream: StreamRun | None = None) -> ApiError | None:
     """Run the loop inside the request's deadline; the error to tell, if any. The record is always handed over."""
     LOGBOOK.begin(call.record)
     try:
-        async with asyncio.timeout(call.config.timeouts.total):
-            await _loop(call, runner, may_go_on)
+        async with asyncio.timeout(call.deadline_s):
+            await _loop(call, runner, stream.may_go_on if stream is not None else lambda: False)
     except ApiError as error:
         call.refused(error)
         return error
     except TimeoutError:
-        gone = ApiError(504, "timeout_error", f"no answer within {call.config.timeouts.total:g} s")
+        call.overran()
+        gone = ApiError(504, "timeout_error", f"no answer within {call.deadline_s:g} s")
         call.refused(gone)
         return gone
     except asyncio.CancelledError:
@@ -117,6 +114,8 @@ async def _guarded(call: Call, runner: Runner, may_go_on: Callable[[], bool] = l
         call.refused(broken)
         return broken
     finally:
+        if stream is not None:
+            stream.close()
         LOGBOOK.put_nowait(call.finish())
     return None
 
@@ -130,29 +129,9 @@ async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> No
     while True:
         if current.pause_s:
             await asyncio.sleep(current.pause_s)
-        entry, begun = call.begin(current), shared.now()
-        board = CoolingBoard() if drill.keeps_away(call.drilled) else shared
-        try:
-            await runner(current, entry)
-        except UpstreamFailure as error:
-            failure = drill.told(entry, error.failure.scrubbed(*call.config.secrets))
-        except asyncio.CancelledError:
-            board.released(current.target, begun)
-            entry.outcome, entry.duration_ms = FailureKind.CLIENT_GONE.value, call.elapsed_ms() - entry.started_ms
-            raise
-        else:
-            # What was answered here without a call says nothing about the upstream.
-            (board.succeeded if entry.status == 200 else board.released)(current.target, begun)
-            call.succeeded(entry, current.target)
-            if call.request.operation == "messages" and not drill.was_drilled(call.record):
-                SELECTOR.served(call.choice.seat, current.target)
+        failure = await _tried(call, runner, shared, current)
+        if failure is None:
             return
-        call.failed(entry, failure)
-        if entry.drill is not None:
-            board.released(current.target, begun)
-        else:
-            for target in attempts.concerned(current.target, failure, call.targets):
-                board.failed(target, failure, begun)
         broken = ApiError(502, failure.error_type or "api_error", failure.message)
         interrupted = failure.kind is FailureKind.INTERRUPTED
         if interrupted and not may_go_on():
@@ -162,6 +141,38 @@ async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> No
         except StopIteration as ended:
             verdict = ended.value
             raise (broken if interrupted else call.exhausted(verdict.failure, verdict.target)) from None
+
+
+async def _tried(call: Call, runner: Runner, shared: CoolingBoard, current: Attempt) -> Failure | None:
+    """One attempt: how it failed, or None. Whatever ends it, its record says how, and no probe is left running."""
+    begun, entry = shared.now(), call.begin(current)
+    board = CoolingBoard() if drill.keeps_away(call.drilled) else shared
+    try:
+        await runner(current, entry)
+    except UpstreamFailure as error:
+        failure = drill.told(entry, error.failure.scrubbed(*call.config.secrets))
+        call.failed(entry, failure)
+        if entry.drill is None:
+            for target in attempts.concerned(current.target, failure, call.targets):
+                board.failed(target, failure, begun, called=target is current.target)
+        else:
+            board.released(current.target, begun)
+        return failure
+    except asyncio.CancelledError:
+        call.broke_off(entry, FailureKind.CLIENT_GONE)
+        raise
+    else:
+        # What was answered here without a call says nothing about the upstream.
+        (board.succeeded if entry.status == 200 else board.released)(current.target, begun)
+        call.succeeded(entry, current.target)
+        if call.request.operation == "messages" and not drill.was_drilled(call.record):
+            SELECTOR.served(call.choice.seat, current.target)
+        return None
+    finally:
+        if not entry.outcome:
+            call.broke_off(entry, FailureKind.INTERNAL)
+        if entry.outcome in (FailureKind.CLIENT_GONE, FailureKind.INTERNAL):
+            board.released(current.target, begun)
 
 
 def _may_repeat(call: Call) -> bool:
@@ -182,7 +193,7 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
         return fold(local)
     outgoing = outbound.request(call.request_for(target), target)
     call.repaired(target, outgoing.repaired)
-    limit = target.timeouts.first_content * WHOLE_ANSWER_FACTOR
+    limit = min(target.timeouts.first_content * WHOLE_ANSWER_FACTOR, target.timeouts.total)
     try:
         async with asyncio.timeout(limit), drill.send(call.drilled, outgoing, target.timeouts) as response:
             body = await (await checked(entry, target, response)).read(MAX_REPLY)

@@ -106,13 +106,17 @@ class CoolingBoard:
                     self._put(subject, replace(ailment, probe_until=now + PROBE_S))
             return True
 
-    def failed(self, target: Target, failure: Failure, begun: float | None = None) -> None:
+    def failed(
+        self, target: Target, failure: Failure, begun: float | None = None, *, called: bool = True
+    ) -> None:  # fmt: skip
         """Bench what the table says for this kind of failure, for as long as the upstream or the table asks.
 
         `begun` is when the call began, by this board's clock: calls that were under way together fail once.
+        Not `called`: the failure of another key says it of this target, whose own probe goes on.
         """
         rule = failure.rule
-        self.released(target, begun)
+        if called:
+            self.released(target, begun)
         if rule.cools == "no":
             return
         model, credential = _subjects(target)
@@ -128,6 +132,7 @@ class CoolingBoard:
             ailment = Ailment(
                 failure.kind, failure.message, streak, before.since if before else now, now,
                 max(until, before.until) if before else until,
+                before.probe_until if before and not called else 0.0,
             )  # fmt: skip
             if before is None and len(self._ailments) >= MAX_SUBJECTS:
                 self._drop(min(self._ailments, key=lambda known: self._ailments[known].ready_at))
@@ -138,6 +143,7 @@ class CoolingBoard:
         if not self._ailments:
             return
         with self._lock:
+            self.released(target, begun)
             for subject in _subjects(target):
                 ailment = self._ailments.get(subject)
                 if ailment is not None and (begun is None or begun >= ailment.at):

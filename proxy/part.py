@@ -62,6 +62,11 @@ class Part:
         for made in self._translator.finish():
             self._take(made)
 
+    @property
+    def held(self) -> int:
+        """How many bytes wait to be taken."""
+        return sum(map(len, self._held))
+
     def taken(self) -> bytes:
         """The client's bytes since the last time."""
         held, self._held = b"".join(self._held), []

@@ -21,14 +21,18 @@ class Pipe:
 
     async def put(self, chunk: bytes) -> None:
         """Hand over bytes; returns when there is room for more. No bytes are no chunk."""
+        self.put_nowait(chunk)
+        while chunk and self._held > MAX_HELD:
+            self._writer = asyncio.get_running_loop().create_future()
+            await self._writer
+
+    def put_nowait(self, chunk: bytes) -> None:
+        """Hand over bytes, room or not."""
         if not chunk:
             return
         self._chunks.append(chunk)
         self._held += len(chunk)
         _release(self._reader)
-        while self._held > MAX_HELD:
-            self._writer = asyncio.get_running_loop().create_future()
-            await self._writer
 
     def end(self, error: Exception | None = None) -> None:
         """No more bytes; with an error, `get` raises it once everything before it was read."""

@@ -25,6 +25,8 @@ class Progress:
         self.usage = Usage()
         self.stop_reason: str | None = None
         self.has_content = False
+        self.only_thinks = True
+        """True until a block begins that is no thinking, or the answer ends."""
         self.signatures: list[str] = []
 
     def note(self, event: MessagesEvent) -> None:
@@ -37,14 +39,23 @@ class Progress:
             message = event.payload().get("message")
             self.usage = Usage.from_payload(message.get("usage") if isinstance(message, dict) else None, self.usage)
         elif kind == "message_delta":
+            self.only_thinks = False
             self._note_end(event)
-        elif kind == "content_block_start" and not self.has_content:
-            self.has_content = _starts_with_content(event)
+        elif kind == "content_block_start" and (self.only_thinks or not self.has_content):
+            self._note_start(event)
 
     @property
     def may_be_empty(self) -> bool:
         """True when an answer without any content is what its stop reason says it is."""
         return self.stop_reason in _MAY_BE_EMPTY
+
+    def _note_start(self, event: MessagesEvent) -> None:
+        block = event.payload().get("content_block")
+        if not isinstance(block, dict):
+            raise MalformedJson("content_block_start without a block")
+        kind = block.get("type")
+        self.only_thinks = self.only_thinks and kind in ("thinking", "redacted_thinking")
+        self.has_content = self.has_content or (bool(block.get(kind)) if kind in ("text", "thinking") else True)
 
     def _note_end(self, event: MessagesEvent) -> None:
         payload = event.payload()
@@ -52,11 +63,3 @@ class Progress:
         delta = payload.get("delta")
         reason = delta.get("stop_reason") if isinstance(delta, dict) else None
         self.stop_reason = reason if isinstance(reason, str) else self.stop_reason
-
-
-def _starts_with_content(event: MessagesEvent) -> bool:
-    block = event.payload().get("content_block")
-    if not isinstance(block, dict):
-        raise MalformedJson("content_block_start without a block")
-    kind = block.get("type")
-    return bool(block.get(kind)) if kind in ("text", "thinking") else True

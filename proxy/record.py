@@ -45,6 +45,8 @@ class AttemptRecord:
     """Of an answer that a drill cut: what was paid for it, as far as it was told or can be counted."""
     usage: Usage | None = None
     cost_usd: Decimal | None = None
+    key: str = ""
+    """Which of the provider's keys was used ("key 2 of 3"), never the key; empty where there is one at most."""
 
 
 @dataclass(slots=True)
@@ -155,6 +157,7 @@ def _cleaned_attempt(attempt: AttemptRecord) -> AttemptRecord:
         tokens_in=_optional(attempt.tokens_in, MAX_BIG),
         tokens_out=_optional(attempt.tokens_out, MAX_BIG),
         usage=None,  # it has its price by now
+        key=safe_text(attempt.key, 40),
     )
 
 

@@ -43,6 +43,8 @@ class Choice:
     cooling: tuple[Target, ...] = ()
     why: str = ""
     seat: Seat | None = None
+    home: str = ""
+    """The provider that most likely made what nobody remembers the maker of; empty when it may be any."""
 
 
 def expanded(targets: Sequence[Target]) -> tuple[Target, ...]:
@@ -72,6 +74,22 @@ def arrange(
         if stays is not None and _place_of(target) == stays:
             return (target, *order[:at], *order[at + 1 :]), f"the session stays at {target}{_key_told(target)}"
     return tuple(order), (why + _key_told(order[0])).removeprefix(", ") if order else ""
+
+
+def home_of(targets: Sequence[Target], session: str) -> str:
+    """The provider whose thinking a conversation holds when nothing is remembered of it; empty when that is open.
+
+    Health and stays do not count: they tell of the time since the memory began. Only upstreams that speak Messages
+    give thinking without a mark. A session of old went where its draw leads; without one several may have been drawn.
+    """
+    makers = [target for target in targets if target.preset.wire_format == "anthropic_messages"]
+    if not makers:
+        return ""
+    best = min(target.priority for target in makers)
+    first = [target for target in makers if target.priority == best]
+    if len({target.provider for target in first}) == 1:
+        return first[0].provider
+    return arrange(first, session, lambda: 0.0, lambda _: 0)[0][0].provider if session else ""
 
 
 def _units(group: list[Target]) -> list[list[Target]]:
@@ -139,7 +157,7 @@ class Selector:
             seat = (session, model or str(targets[0]), chosen_from)
             stays = self._staying(seat, ready)
         arranged, why = arrange(ready, session, self.chance, self._next_key, stays)
-        return Choice((*arranged, *cooling), cooling, why, seat)
+        return Choice((*arranged, *cooling), cooling, why, seat, home_of(targets, session))
 
     def served(self, seat: Seat | None, target: Target) -> None:
         """Remember that a target has served a session."""

@@ -178,12 +178,21 @@ def load() -> ConfigSnapshot:
             rules=tuple(_rules()),
             keys={key.digest: key for key in _keys()},
             timeouts=timeouts,
-            streams=StreamConfig(settings.continue_streams, cast(Any, settings.mid_stream_failure)),
+            streams=_streams(settings),
             capture=CaptureConfig(cast(Any, settings.capture_bodies), settings.capture_max_kb * 1024),
             drills=tuple(_drills()),
             prices=price_book.load({name: row.template.preset.name for name, row in providers.items()}),
             secrets=tuple(dict.fromkeys(_secrets(providers))),
         )
+
+
+def _streams(settings: RouterSettings) -> StreamConfig:
+    return StreamConfig(
+        settings.continue_streams,
+        cast(Any, settings.mid_stream_failure),
+        settings.adaptive_first_content,
+        settings.hold_thinking_s,
+    )
 
 
 def _timeouts(settings: RouterSettings) -> Timeouts:
@@ -228,8 +237,10 @@ def _target(mapping: ModelMapping, provider: ProviderConfig) -> Target:
         extra_headers=provider.template.extra_headers + drill,
         timeouts=replace(
             general,
+            connect=mapping.connect_timeout_s or general.connect,
             first_content=mapping.first_content_timeout_s or general.first_content,
             idle=mapping.idle_timeout_s or general.idle,
+            total=mapping.total_timeout_s or general.total,
         ),
         priority=mapping.priority,
         weight=mapping.weight,

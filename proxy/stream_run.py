@@ -24,11 +24,15 @@ from proxy.call import Call
 from proxy.continuation import MAX_CONTINUATIONS, Seam, Transcript, continued
 from proxy.health import BOARD
 from proxy.origins import ORIGINS
+from proxy.pace import PACE, Kind, kind_of
 from proxy.part import Part
 from proxy.pipe import Pipe
 from proxy.progress import Progress
 from proxy.record import AttemptRecord
 from proxy.upstream import MAX_REPLY, callable_target, checked
+
+MAX_HELD_BACK = 128 * 1024
+"""Bytes of thinking that are kept back at most, where it is kept back at all."""
 
 
 class StreamRun:
@@ -41,21 +45,30 @@ class StreamRun:
         """True once real content is on its way to the client: whoever comes next can only go on with it."""
         self._sent = Transcript()
         self._continuations = 0
-        self._begun = 0.0
+        self._begun = self._called = self._ends = 0.0
+        self._late: float | None = None
+        """Seconds that this attempt may take to its first content by the target's own recent times."""
+        self._letting_go: asyncio.TimerHandle | None = None
 
     def may_go_on(self) -> bool:
         """True when another target can take over after content: the setting, what was sent and the limit allow it."""
         wanted = self._call.config.streams.goes_on and self._continuations < MAX_CONTINUATIONS
         return self.committed and wanted and self._sent.may_go_on
 
-    def sent_usage(self) -> Usage:
-        """The tokens of what was sent, as far as they were told; the text's are counted here."""
+    def close(self) -> None:
+        """Say in the record what an answer was that failed after its first content: interrupted, and paid for."""
+        record = self._call.record
+        if self.committed and record.outcome == "error":
+            record.outcome, record.usage = "interrupted", self._sent_usage()
+
+    def _sent_usage(self) -> Usage:
+        # As far as the tokens were told; the text's are counted here.
         told = self._call.record.usage
         return replace(told, output=max(told.output, self._sent.usage.output))
 
     async def attempt(self, current: Attempt, entry: AttemptRecord) -> None:
         """Call one target and forward its stream. Raises UpstreamFailure (interrupted after the commit point)."""
-        target, self._begun = current.target, BOARD.now()
+        target, self._begun, self._called = current.target, BOARD.now(), PACE.now()
         callable_target(target)
         outbound = OUTBOUND[target.preset.wire_format]
         local = outbound.local(self._call.request)
@@ -69,9 +82,12 @@ class StreamRun:
         sending = drill.send(self._call.drilled, outgoing, target.timeouts)
         del outgoing  # its body is large, and the answer may take an hour
         timeouts = target.timeouts
+        self._late = self._usual_limit(current)
+        first_content = min(self._late or timeouts.first_content, timeouts.total)
+        self._ends = time.monotonic() + timeouts.total
         part = self._part(drill.translator(self._call.drilled, outbound.translator(request, target)))
         try:
-            async with asyncio.timeout(timeouts.first_content) as limit, sending as response:
+            async with asyncio.timeout(first_content) as limit, sending as response:
                 await checked(entry, target, response)
                 if "event-stream" not in response.headers.get("content-type", "event-stream"):
                     outbound.reply(await response.read(MAX_REPLY), request, target)
@@ -82,7 +98,24 @@ class StreamRun:
         except (MalformedJson, EventTooLarge) as error:
             raise self._placed(Failure(FailureKind.GARBLED, f"{error}", 200)) from error
         except TimeoutError as error:
-            raise self._placed(self._too_slow(timeouts)) from error
+            if not self._begins(part):
+                self._paced(target)
+            raise self._placed(self._too_slow(timeouts, part)) from error
+
+    def _usual_limit(self, current: Attempt) -> float | None:
+        # Nobody is gained by giving up the last target early, and a rest is no request of the usual kind.
+        if not self._call.config.streams.adaptive_first_content or current.last or self.committed:
+            return None
+        return PACE.limit(self._kind(current.target), current.target.timeouts.first_content)
+
+    def _kind(self, target: Target) -> Kind:
+        thinking = self._call.request.members.get("thinking", b"null")
+        thinks = thinking != b"null" and b'"disabled"' not in thinking
+        return kind_of(target, thinks, len(self._call.request.body))
+
+    def _paced(self, target: Target) -> None:
+        if not self.committed:
+            PACE.note(self._kind(target), PACE.now() - self._called)
 
     def _request(self, target: Target) -> MessagesRequest:
         request = self._call.request_for(target)
@@ -111,6 +144,7 @@ class StreamRun:
             raise
         finally:
             entry.usage = part.usage
+            self._stop_holding()
 
     async def _read(
         self, response: client.UpstreamResponse, part: Part, current: Attempt, entry: AttemptRecord,
@@ -125,10 +159,15 @@ class StreamRun:
             self._note(part.progress, target)
             if alive:
                 if part.progress.has_content:
-                    self._commit(entry, target)
+                    self._arrived(entry, target)
+                    if not self._holds_back(part, entry, target):
+                        self._commit(entry, target)
                 # Events without content are a model that thinks unseen: they never shorten the wait for the first.
-                silence_ends = time.monotonic() + target.timeouts.idle
-                limit.reschedule(silence_ends if self.committed else max(limit.when() or 0.0, silence_ends))
+                # Where its own times are the limit, they are for these silences too: some begin at once and then stall.
+                begins, now = self._begins(part), time.monotonic()
+                silence_ends = now + (target.timeouts.idle if begins or self._late is None else self._late)
+                patient_until = silence_ends if begins else max(limit.when() or 0.0, silence_ends)
+                limit.reschedule(min(patient_until, self._ends))
             if self.committed:
                 await self._pipe.put(part.taken())
             if part.ended:
@@ -149,12 +188,42 @@ class StreamRun:
             self._call.record.usage = progress.usage
         self._call.record.stop_reason = progress.stop_reason or ""
 
-    def _commit(self, entry: AttemptRecord, target: Target) -> None:
-        self.committed = True
+    def _begins(self, part: Part) -> bool:
+        """True once content is here, be it passed on yet or not: from now on only silence is too slow."""
+        return self.committed or part.progress.has_content
+
+    def _arrived(self, entry: AttemptRecord, target: Target) -> None:
         if entry.first_content_ms is None:
-            self._call.content(entry, target)
+            self._call.arrived(entry)
             if entry.status == 200:
+                self._paced(target)
                 BOARD.succeeded(target, self._begun)  # now, not after minutes of text: others wait for this probe
+
+    def _holds_back(self, part: Part, entry: AttemptRecord, target: Target) -> bool:
+        """True while all there is is thinking that the settings keep back: nobody has seen it, so it may still fail."""
+        patience_s = self._call.config.streams.hold_thinking_s
+        if not patience_s or self.committed or not part.progress.only_thinks or part.held > MAX_HELD_BACK:
+            return False
+        if self._letting_go is None:
+            # A timer, because an upstream that thinks in silence does not come by here.
+            loop = asyncio.get_running_loop()
+            self._letting_go = loop.call_later(patience_s, self._let_go, part, entry, target)
+        return True
+
+    def _let_go(self, part: Part, entry: AttemptRecord, target: Target) -> None:
+        self._commit(entry, target)
+        self._pipe.put_nowait(part.taken())
+
+    def _stop_holding(self) -> None:
+        if self._letting_go is not None:
+            self._letting_go.cancel()
+            self._letting_go = None
+
+    def _commit(self, entry: AttemptRecord, target: Target) -> None:
+        self._arrived(entry, target)
+        self._stop_holding()
+        self.committed = True
+        self._call.content(entry, target)
 
     def _placed(self, failure: Failure) -> UpstreamFailure:
         """The failure as what it means at this point of the stream, ready to raise."""
@@ -162,7 +231,11 @@ class StreamRun:
             failure = Failure(FailureKind.INTERRUPTED, failure.message, 0, failure.retry_after_s, failure.error_type)
         return UpstreamFailure(failure)
 
-    def _too_slow(self, timeouts: Timeouts) -> Failure:
-        if self.committed:
+    def _too_slow(self, timeouts: Timeouts, part: Part) -> Failure:
+        if time.monotonic() >= self._ends:
+            return Failure(FailureKind.TIMED_OUT, f"the answer was not over within {timeouts.total:g} s")
+        if self._begins(part):
             return Failure(FailureKind.TIMED_OUT, f"the upstream fell silent for {timeouts.idle:g} s")
+        if self._late is not None:
+            return Failure(FailureKind.TIMED_OUT, f"no content within {self._late:g} s (adaptive)")
         return Failure(FailureKind.TIMED_OUT, f"no content within {timeouts.first_content:g} s")

@@ -18,7 +18,7 @@ from providers import client
 from providers.wire.grammar import Grammar, GrammarError
 from providers.wire.messages import MessagesEvent
 from providers.wire.sse import SseDecoder
-from proxy import budget, health, logbook, selection, snapshot
+from proxy import budget, health, logbook, pace, selection, snapshot
 from proxy.config import ConfigSnapshot, ModelConfig, ProviderConfig, RouterConfig
 
 
@@ -140,4 +140,5 @@ def running(application):
         health.BOARD.clear()
         budget.BUDGET.clear()
         selection.SELECTOR.forget()
+        pace.PACE.clear()
     assert not illegal, illegal

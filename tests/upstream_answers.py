@@ -58,6 +58,14 @@ class Anthropic:
             yield self.frame("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
         yield self.frame("content_block_stop", index=0)
 
+    def thoughts(self):
+        """What opens thinking, five pieces of it, and what closes it."""
+        block = {"type": "thinking", "thinking": "", "signature": ""}
+        yield [self.frame("content_block_start", index=0, content_block=block)]
+        for _ in range(5):
+            yield self.frame("content_block_delta", index=0, delta={"type": "thinking_delta", "thinking": "hm "})
+        yield [self.frame("content_block_stop", index=0)]
+
     def tool_content(self):
         block = {"type": "tool_use", "id": "toolu_1", "name": self.tool, "input": {}}
         yield self.frame("content_block_start", index=0, content_block=block)
@@ -118,6 +126,12 @@ class OpenAI:
 
     def start(self):
         return [self.frame({"role": "assistant", "content": ""})]
+
+    def thoughts(self):
+        """What opens thinking (nothing here), five pieces of it, and what closes it."""
+        yield []
+        yield from [self.frame({"reasoning_content": "hm "})] * 5
+        yield []
 
     def ping(self):
         return b": keepalive\n\n"

@@ -72,6 +72,26 @@ async def ponder(ex, milliseconds):
 
 
 @fault
+async def think(ex, milliseconds, end="ok"):
+    """think/<ms>[/cut|hang], Messages and Chat: five pieces of thinking, each after a pause; then the text, or not."""
+    await ex.head()
+    await ex.chunk(*ex.dialect.start())
+    opening, *pieces, closing = ex.dialect.thoughts()
+    await ex.chunk(*opening)
+    for piece in pieces:
+        await asyncio.sleep(int(milliseconds) / 1000)
+        await ex.chunk(piece)
+    if end == "cut":
+        ex.close()
+    elif end == "hang":
+        await ex.forever()
+    else:
+        text = [frame.replace(b'"index":0', b'"index":%d' % len(opening)) for frame in ex.dialect.content()]
+        await ex.chunk(*closing, *text, *ex.dialect.end())
+        await ex.finish()
+
+
+@fault
 async def status(ex, code, retry="", seconds=""):
     """status/<code>[/retry-after/<n>]: an error in the dialect's own envelope."""
     headers = [f"retry-after: {seconds}"] if retry else []

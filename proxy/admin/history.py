@@ -161,8 +161,8 @@ class AttemptInline(ReadOnly, TabularInline):
     model = AttemptLog
     extra = 0
     fields = (
-        "number", "provider", "actual_model", "outcome", "status", "started_ms", "first_content_ms", "duration_ms",
-        "cost", "message", "upstream_request_id",
+        "number", "provider", "actual_model", "key", "outcome", "status", "started_ms", "first_content_ms",
+        "duration_ms", "cost", "message", "upstream_request_id",
     )  # fmt: skip
     readonly_fields = fields
     verbose_name_plural = "Attempts"

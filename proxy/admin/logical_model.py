@@ -33,7 +33,7 @@ class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
         model = ModelMapping
         fields = (
             "provider", "actual_model", "weight", "enabled", "context_window", "max_output_tokens",
-            "first_content_timeout_s", "idle_timeout_s", "price", "drill",
+            "connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s", "price", "drill",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -63,7 +63,8 @@ class MappingInline(TabularInline):
     # The theme draws the handle in the first cell: the hidden priority must not be it.
     fields = (
         "provider", "actual_model", "shares", "weight", "enabled", "context_window", "max_output_tokens",
-        "first_content_timeout_s", "idle_timeout_s", "price", "drill", "priority",
+        "connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s", "price", "drill",
+        "priority",
     )  # fmt: skip
     verbose_name_plural = "Providers to try, in this order"
 

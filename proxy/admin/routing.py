@@ -30,10 +30,19 @@ class RouterSettingsAdmin(ConfigAdmin):
             "Deadlines",
             {
                 "classes": ("tab",),
-                "fields": ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s"),
+                "fields": (
+                    "connect_timeout_s",
+                    "first_content_timeout_s",
+                    "adaptive_first_content",
+                    "idle_timeout_s",
+                    "total_timeout_s",
+                ),
             },
         ),
-        ("Broken streams", {"classes": ("tab",), "fields": ("continue_streams", "mid_stream_failure")}),
+        (
+            "Broken streams",
+            {"classes": ("tab",), "fields": ("continue_streams", "mid_stream_failure", "hold_thinking_s")},
+        ),
         ("Token counts", {"classes": ("tab",), "fields": ("scale_counts",)}),
         (
             "History",

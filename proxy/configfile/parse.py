@@ -287,6 +287,8 @@ def _read_mapping(table: Table, position: int) -> MappingValues:
         idle_timeout_s=table.optional_number("idle_timeout_s"),
         weight=table.integer("weight", 1),
         price=table.text("price"),
+        connect_timeout_s=table.optional_number("connect_timeout_s"),
+        total_timeout_s=table.optional_number("total_timeout_s"),
     )
     table.finish()
     return value
@@ -313,6 +315,8 @@ def _read_router(table: Table | None, reader: _Reader) -> None:
         continue_streams=table.flag("continue_streams", _DEFAULTS.continue_streams),
         mid_stream_failure=table.text("mid_stream_failure", _DEFAULTS.mid_stream_failure),
         scale_counts=table.flag("scale_counts", _DEFAULTS.scale_counts),
+        adaptive_first_content=table.flag("adaptive_first_content", _DEFAULTS.adaptive_first_content),
+        hold_thinking_s=table.integer("hold_thinking_s", _DEFAULTS.hold_thinking_s),
     )
     for position, row in enumerate(table.tables("rules"), 1):
         _read_rule(row, position, reader)

@@ -32,7 +32,8 @@ from proxy.models import ClientKey, LogicalModel, ModelMapping, RouterSettings, 
 ROUTER_FIELDS = (
     "auto_map_regex", "auto_map_known", "background_regex", "think_min_effort", "connect_timeout_s",
     "first_content_timeout_s", "idle_timeout_s", "total_timeout_s", "capture_bodies", "capture_max_kb",
-    "retention_days", "rollup_days", "continue_streams", "mid_stream_failure", "scale_counts",
+    "retention_days", "rollup_days", "continue_streams", "mid_stream_failure", "scale_counts", "hold_thinking_s",
+    "adaptive_first_content",
 )  # fmt: skip
 RULE_FIELDS = (
     "name", "order", "enabled", "model_regex", "prompt_regex", "has_image", "min_input_tokens", "header_name",
@@ -40,7 +41,7 @@ RULE_FIELDS = (
 )  # fmt: skip
 MAPPING_FIELDS = (
     "priority", "actual_model", "enabled", "context_window", "max_output_tokens", "drill", "first_content_timeout_s",
-    "idle_timeout_s", "weight", "price",
+    "idle_timeout_s", "weight", "price", "connect_timeout_s", "total_timeout_s",
 )  # fmt: skip
 PROVIDER_WAITS = ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s")
 

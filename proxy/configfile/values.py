@@ -62,6 +62,8 @@ class MappingValues:
     idle_timeout_s: float | None = None
     weight: int = 1
     price: str = ""
+    connect_timeout_s: float | None = None
+    total_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class RouterValues:
     continue_streams: bool = True
     mid_stream_failure: str = "error_event"
     scale_counts: bool = False
+    hold_thinking_s: int = 0
+    adaptive_first_content: bool = False
 
 
 @dataclass(frozen=True, slots=True)

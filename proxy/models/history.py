@@ -96,11 +96,14 @@ class AttemptLog(models.Model):
     started_ms = models.PositiveIntegerField("started after (ms)", default=0)
     first_content_ms = models.PositiveIntegerField("first content (ms)", null=True, blank=True)
     duration_ms = models.PositiveIntegerField("duration (ms)", default=0)
-    # As above: no link, no default.
+    # As above: no link, no default. A long history gets such columns at once.
     drill = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
     tokens_in = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
     tokens_out = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
     cost_usd = models.DecimalField("cost (USD)", max_digits=14, decimal_places=8, null=True, blank=True)
+    key = models.CharField(
+        max_length=40, null=True, blank=True, help_text="Which of the provider's keys, where it has several."
+    )
 
     class Meta:
         ordering = ("request", "number")

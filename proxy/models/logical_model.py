@@ -62,11 +62,17 @@ class ModelMapping(models.Model):
         null=True, blank=True, validators=[MinValueValidator(1)],
         help_text="Most tokens the model may write; requests that ask for more are clamped to it.",
     )  # fmt: skip
+    connect_timeout_s = optional_seconds("connect (s)", "Seconds to reach this target. Empty: as its provider says.")
     first_content_timeout_s = optional_seconds(
         "first content (s)", "Seconds until this target's first content. Empty: as its provider says."
     )
     idle_timeout_s = optional_seconds(
         "idle (s)", "Seconds of silence between events of this target's answer. Empty: as its provider says."
+    )
+    total_timeout_s = optional_seconds(
+        "whole answer (s)",
+        "Seconds for this target's whole answer; one above the router's total lengthens the request's. "
+        "Empty: as the router settings say.",
     )
     price = models.CharField(
         max_length=100, blank=True, validators=[validate_price],

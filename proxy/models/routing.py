@@ -59,6 +59,12 @@ class RouterSettings(models.Model):
     first_content_timeout_s = _seconds(120, "Seconds until a provider's first content; then the next one is tried.")
     idle_timeout_s = _seconds(180, "Seconds of silence between events of a running answer. Pings do not count.")
     total_timeout_s = _seconds(3600, "Seconds for a whole request, all attempts included.")
+    adaptive_first_content = models.BooleanField(
+        "adaptive first content", default=False,
+        help_text="A stream moves on sooner when its first content is late by the target's own times of the last half "
+        "hour, for prompts of that size: at three times what nearly all took, 5 seconds at least. Known from ten "
+        "streams on, by each server process; the last target always gets the whole time above.",
+    )  # fmt: skip
     capture_bodies = models.CharField(
         max_length=10, choices=(("off", "never"), ("errors", "of failed requests"), ("all", "of every request")),
         default="off", help_text="Keep request bodies in the history. They hold prompts: source code, mostly.",
@@ -84,6 +90,12 @@ class RouterSettings(models.Model):
         default="error_event",
         help_text="How a broken stream ends that cannot go on. After an error event Claude Code asks again without "
         "streaming; after a stream that just ends it asks again as before.",
+    )  # fmt: skip
+    hold_thinking_s = models.PositiveIntegerField(
+        "hold thinking back (s)", default=0, validators=[MaxValueValidator(600)],
+        help_text="Keeps thinking back until the next block begins, so many seconds at most (and 128 kB): a provider "
+        "that fails meanwhile is replaced unseen. The client sees its first words that much later; pings keep it "
+        "alive. 0: thinking is passed on as it comes; when it breaks off, Claude Code asks again by itself.",
     )  # fmt: skip
     scale_counts = models.BooleanField(
         default=False,

@@ -20,6 +20,7 @@ CONTRACT = {
     "garbled": (0, True, "target", 502, "api_error"),
     "interrupted": (0, True, "target", 502, "api_error"),
     "client_gone": (0, False, "no", 499, "api_error"),
+    "internal": (0, False, "no", 500, "api_error"),
 }
 
 
@@ -45,11 +46,14 @@ def test_the_most_useful_error_wins():
     assert sorted(order, key=rank.__getitem__, reverse=True) == order
 
 
-def test_a_quota_is_not_worth_a_retry():
-    """Only failures that waiting does not cure tell the client not to retry."""
+def test_what_is_not_worth_a_retry():
+    """Failures that waiting does not cure, and they alone, tell the client not to retry the same request."""
     assert {kind for kind in FailureKind if not RULES[kind].client_may_retry} == {
         FailureKind.QUOTA,
         FailureKind.REFUSED_KEY,
+        FailureKind.NO_SUCH_MODEL,
+        FailureKind.TOO_LONG,
+        FailureKind.INCAPABLE,
         FailureKind.REJECTED,
     }
 

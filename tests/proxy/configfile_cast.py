@@ -15,6 +15,8 @@ think = "main"
 auto_map_regex = false
 total_timeout_s = 900
 scale_counts = true
+hold_thinking_s = 20
+adaptive_first_content = true
 continue_streams = false
 mid_stream_failure = "cut"
 
@@ -80,6 +82,8 @@ drill = "status:529"
 price = "3 / 15 / 0.3"
 first_content_timeout_s = 30
 idle_timeout_s = 0.5
+connect_timeout_s = 3
+total_timeout_s = 7200
 """
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from proxy import logbook, presence
 from proxy.admin.history import shown_cost
-from proxy.models import RequestLog
+from proxy.models import AttemptLog, RequestLog
 
 pytestmark = pytest.mark.django_db
 PER_PAGE = 50
@@ -103,6 +103,15 @@ def test_open_and_lost_are_told_in_words_and_can_be_filtered(admin_client):
     assert found == ["req_1"] and "lost: its process died" in text
     assert listed(admin_client, "?outcome__exact=open")[0] == ["req_0"]
     assert listed(admin_client, "?outcome__exact=ok")[0] == []
+
+
+def test_the_page_of_a_request_tells_which_key_was_used(admin_client):
+    """Each attempt names its key by its number."""
+    make(1)
+    row = RequestLog.objects.get()
+    AttemptLog.objects.create(request=row, number=1, provider="p", actual_model="m", outcome="ok", key="key 2 of 3")
+    page = admin_client.get(reverse("admin:proxy_requestlog_change", args=(row.pk,)))
+    assert "key 2 of 3" in page.content.decode()
 
 
 def test_gaps_are_told_above_the_list(admin_client, monkeypatch):

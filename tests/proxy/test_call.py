@@ -76,6 +76,13 @@ def test_a_failure_and_its_successor_are_both_told(clock):
     assert record.why == "it is the default; one/glm: rate_limited 429"
 
 
+def test_the_key_that_was_used_is_told_by_its_number():
+    """With several keys an attempt says which one it was, and nothing of the key itself."""
+    entry = call_of().begin(Attempt(replace(ONE, key_told="key 2 of 3"), 1, 0.0, False))
+    assert entry.key == "key 2 of 3" and cast.KEY not in repr(entry)
+    assert call_of().begin(Attempt(ONE, 1, 0.0, False)).key == ""
+
+
 def test_a_failure_without_a_status_keeps_the_one_that_was_seen():
     """A 200 that broke off stays a 200 in its row, and no status is invented in the line of reasons."""
     call = call_of()
@@ -103,6 +110,14 @@ def test_when_all_failed_the_worst_news_is_told_with_its_target():
     assert (error.status, error.type, error.message) == (529, "overloaded_error", "busy")
     assert (call.record.outcome, call.record.status, call.record.error) == ("error", 529, "busy")
     assert call.headers()["x-ccm-provider"] == "two"
+
+
+def test_a_request_may_take_as_long_as_its_most_patient_target():
+    """The router's total holds, unless a mapping's own is longer."""
+    call = call_of()
+    assert call.deadline_s == call.config.timeouts.total == 3600
+    call.targets = (ONE, replace(TWO, timeouts=replace(TWO.timeouts, total=7200)))
+    assert call.deadline_s == 7200
 
 
 def test_another_outcome_than_error_can_be_told():

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from proxy.management.commands import prunelogs
+from proxy.management.commands import history, prunelogs
 from proxy.models import AttemptLog, HourlyRollup, RequestLog, RouterSettings
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +57,20 @@ def rows():
 def test_history_filters_newest_first(rows, args, expected):
     """Each filter narrows, all together."""
     assert [row["request_id"] for row in json.loads(run("history", *args, "--json"))] == expected
+
+
+def test_history_for_scripts_tells_every_call(monkeypatch):
+    """Each request has its upstream calls, in order, with the key that was used by its number."""
+    monkeypatch.setattr(history, "_AT_ONCE", 1)
+    log("none")
+    for name in ("first", "second"):
+        row = log(name)
+        for number, key in ((2, None), (1, "key 2 of 3")):
+            AttemptLog.objects.create(request=row, number=number, provider="p", actual_model="m", outcome="ok", key=key)
+    found = json.loads(run("history", "--json"))
+    calls = [[(call["number"], call["key"]) for call in row["attempt_rows"]] for row in found]
+    assert calls == [[(1, "key 2 of 3"), (2, "")]] * 2 + [[]]
+    assert "pk" not in found[0] and found[0]["attempt_rows"][0]["provider"] == "p"
 
 
 def test_history_for_people_is_a_line_per_request_without_terminal_escapes(rows):

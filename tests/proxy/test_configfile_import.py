@@ -22,6 +22,7 @@ def test_a_file_becomes_rows():
     settings = RouterSettings.load()
     assert (settings.default.name, settings.think.name, settings.background) == ("main", "main", None)
     assert (settings.auto_map_regex, settings.total_timeout_s, settings.scale_counts) == ("", 900, True)
+    assert (settings.hold_thinking_s, settings.adaptive_first_content) == (20, True)
     kimi, zai = Provider.objects.get(name="kimi"), Provider.objects.get(name="zai")
     assert kimi.base_url == "https://api.kimi.com/coding"
     assert kimi.headers == {"X-Title": "costs $5", "X-Auth-Extra": "hidden-value-of-a-header"}
@@ -36,6 +37,7 @@ def test_a_file_becomes_rows():
     assert [(row.first_content_timeout_s, row.idle_timeout_s) for row in mappings] == [
         (None, None), (None, None), (30, 0.5),
     ]  # fmt: skip
+    assert [(row.connect_timeout_s, row.total_timeout_s) for row in mappings] == [(None, None), (None, None), (3, 7200)]
     assert [(row.provider.name, row.enabled, row.context_window, row.drill, row.weight) for row in mappings] == [
         ("zai", True, 200000, "", 1),
         ("kimi", False, None, "", 3),
@@ -88,8 +90,11 @@ def test_changed_waits_are_shown_and_written():
     text = FILE.replace("connect_timeout_s = 5\n", "idle_timeout_s = 7\n").replace("first_content_timeout_s = 30\n", "")
     shown = "\n".join(str(change) for change in imported(text).changes)
     assert "    connect_timeout_s: 5.0 → \n    idle_timeout_s:  → 7.0" in shown
-    assert "echo/echo (first content 30 s, idle 0.5 s, drill status:529, price 3 / 15 / 0.3) → 1 zai" in shown
-    assert "echo/echo (idle 0.5 s, drill status:529, price 3 / 15 / 0.3)" in shown
+    assert (
+        "echo/echo (connect 3 s, first content 30 s, idle 0.5 s, whole answer 7200 s, drill status:529, "
+        "price 3 / 15 / 0.3) → 1 zai" in shown
+    )
+    assert "echo/echo (connect 3 s, idle 0.5 s, whole answer 7200 s, drill status:529, price 3 / 15 / 0.3)" in shown
     zai = Provider.objects.get(name="zai")
     assert (zai.connect_timeout_s, zai.idle_timeout_s) == (None, 7)
     assert ModelMapping.objects.get(provider__name="echo").first_content_timeout_s is None

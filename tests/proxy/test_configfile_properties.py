@@ -61,7 +61,7 @@ def states(draw):
     for name in draw(st.lists(names, max_size=3, unique_by=str.casefold)):
         mappings = st.builds(
             MappingValues, whole, st.sampled_from(providers), texts, st.booleans(), maybe, maybe, texts, waits, waits,
-            st.integers(1, 10**9),
+            st.integers(1, 10**9), waits, waits,
         )  # fmt: skip
         rows = draw(st.lists(mappings, max_size=3)) if providers else []
         rows.sort(key=lambda mapping: mapping.priority)

@@ -166,6 +166,32 @@ def test_a_final_failure_has_its_true_status(live, upstream, fault, status, type
     assert live.record().outcome == "error"
 
 
+DIALECTS = {
+    "/v1/messages": BODY,
+    "/v1/chat/completions": BODY,
+    "/v1/responses": {"model": "smart", "input": "hi"},
+}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("path", DIALECTS)
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("status/400", "false"), ("status/401", "false"), ("status/402", "false"), ("status/403", "false"),
+        ("status/404", "false"), ("status/409", "false"), ("toolong", "false"), ("status/429", None),
+        ("status/529", None), ("rst", None), ("html200", None),
+    ],
+)  # fmt: skip
+def test_a_client_is_told_when_a_retry_cannot_help(live, upstream, fault, told, path, stream):
+    """In every dialect, streaming or not, a final failure that waiting does not cure says so; others say nothing."""
+    live.configure(config_of({"smart": [at(upstream, fault)]}))
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        answer = client.post(live.url + path, json={**DIALECTS[path], "stream": stream})
+    assert answer.status_code >= 400
+    assert answer.headers.get("x-should-retry") == told
+
+
 def test_no_secret_comes_back(live, upstream):
     """An upstream that echoes the key in its error text does not get it past us."""
     live.configure(config_of({"smart": [at(upstream, "echo-key")]}))

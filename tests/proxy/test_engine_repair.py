@@ -23,10 +23,11 @@ def at(upstream, path, name, preset="anthropic-compatible"):
     return cast.target(name, preset=preset, base_url=f"{upstream.url}/{path}")
 
 
-def post(live, *history, stream=False):
+def post(live, *history, stream=False, session=""):
     body = {"model": "smart", "max_tokens": 50, "messages": [ASK, *history, ASK], "stream": stream}
     with httpx.Client(trust_env=False, timeout=20) as client:
-        return client.post(f"{live.url}/v1/messages", json=body)
+        headers = {"x-claude-code-session-id": session} if session else {}
+        return client.post(f"{live.url}/v1/messages", json=body, headers=headers)
 
 
 def said(signature):
@@ -70,6 +71,34 @@ def test_on_failover_thinking_of_unknown_making_is_left_out(live, upstream, reme
     assert thoughts(upstream) == []
     first = upstream.requests[0].json["messages"][1]["content"]
     assert first[0]["signature"] == "unknown"
+
+
+def test_after_a_restart_a_shared_place_repairs_only_what_may_be_foreign(live, upstream):
+    """With nothing remembered a session keeps its thinking where it always went; without a session nobody gets it."""
+    one, two = (cast.target(name, base_url=f"{upstream.url}/ok", priority=1) for name in ("one", "two"))
+    live.configure(config_of({"smart": [one, two]}))
+    for number in range(6):
+        assert post(live, said("unknown"), session=f"s-{number}").status_code == 200
+        assert thoughts(upstream) == ["unknown"]
+    assert len({record.provider for record in live.records}) == 2
+    assert post(live, said("unknown")).status_code == 200
+    assert thoughts(upstream) == []
+
+
+def test_after_a_restart_a_session_that_fails_over_leaves_its_thinking(live, upstream):
+    """Its home is down: the other of the same place gets the history without what it would refuse."""
+    live.configure(config_of({"smart": [at(upstream, "status/529", "one"), at(upstream, "ok", "two")]}))
+    assert post(live, said("unknown"), session="s").status_code == 200
+    assert post(live, said("unknown"), session="s").headers["x-ccm-provider"] == "two"
+    assert thoughts(upstream) == []
+
+
+def test_thinking_without_a_mark_is_no_translated_upstream_s(live, upstream):
+    """When a translated upstream fails, the one that speaks Messages gets the thinking that only it can have made."""
+    chat, native = at(upstream, "status/500", "chat", "openai-compatible"), at(upstream, "ok", "native")
+    live.configure(config_of({"smart": [chat, native]}))
+    assert post(live, said("unknown")).status_code == 200
+    assert thoughts(upstream) == ["unknown"]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -186,6 +186,45 @@ def test_who_began_earlier_ends_no_probe(board):
     assert board.begin(A) is False
 
 
+KEYS = [cast.target("a", credential_id=number, key_told=f"key {number} of 2") for number in (1, 2)]
+
+
+def probing_twin(board):
+    """A board whose second key is being probed when the first one meets a provider that is away; the probe's start."""
+    one, two = KEYS
+    board.failed(two, cast.failure("rate_limited"))
+    board.now.now += 11
+    assert board.begin(two)
+    begun = board.now()
+    board.now.now += 1
+    for key in (one, two):
+        board.failed(key, cast.failure("unreachable"), board.now(), called=key is one)
+    return begun
+
+
+def test_another_key_s_failure_ends_no_probe(board):
+    """What one key met benches its twins too, but the call that probes one of them goes on alone."""
+    probing_twin(board)
+    assert board.order([KEYS[1], B])[1] == (KEYS[1],)
+    board.now.now += 16  # longer than the bench
+    assert board.begin(KEYS[1]) is False
+    board.now.now += health.PROBE_S
+    assert board.begin(KEYS[1])
+
+
+@pytest.mark.parametrize("end", ["failed", "succeeded", "released"])
+def test_a_probe_ends_itself_whatever_other_keys_met(board, end):
+    """However the probe ends, the next call after the bench is the next probe."""
+    begun = probing_twin(board)
+    board.now.now += 1
+    if end == "failed":
+        board.failed(KEYS[1], cast.failure("garbled"), begun)
+    else:
+        getattr(board, end)(KEYS[1], begun)
+    board.now.now += 18
+    assert [board.begin(KEYS[1]), board.begin(KEYS[1])] == [True, False]
+
+
 def test_a_probe_of_a_key_covers_all_its_models(board):
     """While one model finds out about a refused key, another model behind it waits."""
     sibling = cast.target("a", "other-model", credential_id=1)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def record(number=1, **fields):
     fields = {"outcome": "ok", "status": 200, "usage": Usage(1, 2, 3, 4), **fields}
-    attempts = [AttemptRecord(1, "main", "glm", "overloaded"), AttemptRecord(2, "spare", "glm", "ok")]
+    attempts = [AttemptRecord(1, "main", "glm", "overloaded", key="key 1 of 2"), AttemptRecord(2, "spare", "glm", "ok")]
     attempts[1].usage, attempts[1].cost_usd = Usage(1, 2, 3, 4), Decimal("0.00000125")
     return RequestRecord(f"req_{number}", "anthropic_messages", "messages", attempts=attempts, **fields)
 
@@ -80,6 +80,12 @@ def test_a_row_that_is_refused_in_every_form_is_counted(monkeypatch):
     monkeypatch.setattr(log_rows, "_write_all", refuse)
     assert log_rows.write([record(1), record(2), record(3)]) == 1
     assert set(RequestLog.objects.values_list("request_id", flat=True)) == {"req_1", "req_3"}
+
+
+def test_attempts_tell_which_key_was_used():
+    """The key's number is in the attempt's row; where there is one key at most it is empty."""
+    log_rows.write([record()])
+    assert list(AttemptLog.objects.order_by("number").values_list("key", flat=True)) == ["key 1 of 2", ""]
 
 
 def test_a_batch_that_is_written_twice_is_one_batch():

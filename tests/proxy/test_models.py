@@ -243,7 +243,7 @@ def test_waits_of_providers_and_mappings_have_the_same_bounds(value):
     row = provider()
     for name in ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s"):
         assert list(problems(Provider(name="b", preset="openai", **{name: value}))) == [name]
-    for name in ("first_content_timeout_s", "idle_timeout_s"):
+    for name in ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s"):
         mapping = ModelMapping(logical_model=logical(name), provider=row, actual_model="a")
         assert problems(mapping) == {}
         setattr(mapping, name, value)

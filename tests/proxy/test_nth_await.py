@@ -66,6 +66,14 @@ def interrupted(coroutine, number, how, reached):
             error = thrown
 
 
+def told(records, how):
+    """Every attempt of the record ended in some way, and only a client that left is told as one."""
+    outcomes = [attempt.outcome for attempt in records[0].attempts]
+    assert "" not in outcomes
+    assert how == "cancel" or "client_gone" not in outcomes
+    assert how == "exception" or "internal" not in outcomes
+
+
 def calling(scenario, stream):
     names = [f"t{number}" for number in range(len(scenario))]
     formats = ["openai_chat" if answer[0] == CHAT else "anthropic_messages" for answer in scenario]
@@ -92,11 +100,13 @@ async def test_a_stream_interrupted_anywhere(monkeypatch, records, caplog, name,
         except asyncio.CancelledError:
             assert how == "cancel"
             assert [record.outcome for record in records] == ["client_gone"]
+            told(records, how)
             continue
         kinds = judged(await read(call, pipe))
         assert len(records) == 1
         assert kinds.count("message_start") <= 1
         assert (kinds[-1] == "message_stop") == (records[0].outcome == "ok")
+        told(records, how)
     assert number > 1
 
 
@@ -120,4 +130,5 @@ async def test_a_whole_answer_interrupted_anywhere(monkeypatch, records, caplog,
         else:
             assert reply.has_content and records[0].outcome == "ok"
         assert len(records) == 1
+        told(records, how)
     assert number > 1

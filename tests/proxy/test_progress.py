@@ -49,6 +49,22 @@ def test_a_block_that_says_something_is_content(block, content):
     assert progress.has_content is content
 
 
+def test_thinking_alone_ends_with_the_next_block_or_the_answer():
+    """Blocks of thinking, open or finished, are nothing else yet; a text's start is, and so is the answer's end."""
+    progress = Progress()
+    for kind in ("thinking", "redacted_thinking"):
+        block = {"type": kind}
+        progress.note(MessagesEvent.of({"type": "content_block_start", "index": 0, "content_block": block}))
+        progress.note(MessagesEvent.of({"type": "content_block_stop", "index": 0}))
+    assert progress.only_thinks and progress.has_content
+    ended = Progress()
+    ended.note(MessagesEvent.of({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {}}))
+    assert not ended.only_thinks
+    text = {"type": "text", "text": ""}
+    progress.note(MessagesEvent.of({"type": "content_block_start", "index": 1, "content_block": text}))
+    assert not progress.only_thinks
+
+
 @pytest.mark.parametrize(("reason", "legal"), [("max_tokens", True), ("refusal", True), ("end_turn", False)])
 def test_some_answers_are_empty_for_a_reason(reason, legal):
     """A refusal may be empty; an end_turn without a word is suspicious."""

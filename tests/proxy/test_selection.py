@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from providers.targets import Secret, SpareKey
 from proxy.health import CoolingBoard
-from proxy.selection import CACHE_S, MAX_SESSIONS, Selector, arrange, expanded
+from proxy.selection import CACHE_S, MAX_SESSIONS, Selector, arrange, expanded, home_of
 from tests import cast
 from tests.live import config_of
 
@@ -43,6 +43,34 @@ def test_shares_converge_to_the_weights(by_session):
         for number in range(draws)
     )
     assert first["a"] / draws == pytest.approx(0.75, abs=0.03)
+
+
+def test_home_is_where_a_session_goes_while_all_are_healthy():
+    """Who most likely made thinking of a forgotten maker: of the first place, by the session's draw."""
+    a, b, c = target("a"), target("b"), target("c", 2)
+    chat = target("chat", preset="openai-compatible")
+    assert home_of([a], "") == "a"
+    assert home_of([chat, c], "") == "c"  # a translated upstream marks what it makes
+    assert home_of([chat], "s") == home_of([], "s") == ""
+    assert home_of([a, replace(a, actual_model="other"), c], "") == "a"
+    assert home_of([c, a, b], "") == ""  # without a session it may have been either
+    for number in range(50):
+        session = f"session-{number}"
+        assert home_of([c, a, b], session) == names(arranged([c, a, b], session)[0])[0]
+
+
+def test_home_is_neither_moved_by_health_nor_by_a_stay():
+    """What is not remembered was made before: a session that has failed over does not take its history along."""
+    pair = [target("a"), target("b")]
+    board, selector = CoolingBoard(), Selector()
+    first = selector.choose(pair, "m", "s", board.order)
+    board.failed(first.targets[0], cast.failure("overloaded"))
+    second = selector.choose(pair, "m", "s", board.order)
+    selector.served(second.seat, second.targets[0])
+    board.clear()
+    third = selector.choose(pair, "m", "s", board.order)
+    assert second.targets[0] == third.targets[0] != first.targets[0]
+    assert first.home == second.home == third.home == first.targets[0].provider
 
 
 targets = st.lists(

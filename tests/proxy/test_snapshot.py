@@ -75,9 +75,13 @@ def test_one_mappings_waits_are_no_others(provider):
     """What one mapping overrides holds neither for the provider's other mappings nor for its direct models."""
     model = LogicalModel.objects.create(name="m")
     ModelMapping.objects.create(logical_model=model, provider=provider, actual_model="a", idle_timeout_s=5)
-    ModelMapping.objects.create(logical_model=model, provider=provider, actual_model="b")
+    ModelMapping.objects.create(
+        logical_model=model, provider=provider, actual_model="b", connect_timeout_s=8, total_timeout_s=9
+    )
     config = snapshot.load()
     assert [target.timeouts.idle for target in config.models["m"].targets] == [5, 180]
+    assert [target.timeouts.total for target in config.models["m"].targets] == [3600, 9]
+    assert [target.timeouts.connect for target in config.models["m"].targets] == [10, 8]
     assert config.providers["main"].template.timeouts.idle == 180
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from proxy.management.reporting import ReportingCommand
-from proxy.models import RequestLog
+from proxy.models import AttemptLog, RequestLog
 from proxy.models.history import STATUS_CHOICES
 
 _SPAN = re.compile(r"^(\d{1,6})([smhdw])$")
@@ -23,6 +24,11 @@ _COLUMNS = (
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd", "first_content_ms",
     "duration_ms", "stop_reason", "error",
 )  # fmt: skip
+_CALL_COLUMNS = (
+    "number", "provider", "actual_model", "key", "outcome", "status", "message", "upstream_request_id", "started_ms",
+    "first_content_ms", "duration_ms",
+)  # fmt: skip
+_AT_ONCE = 500
 
 
 class Command(ReportingCommand):
@@ -41,9 +47,22 @@ class Command(ReportingCommand):
         if options["limit"] < 1:
             raise CommandError("--limit must be at least 1")
         rows = _filtered(options)[: options["limit"]]
-        content = list(rows.values(*_COLUMNS))
+        content = [dict(row) for row in rows.values("pk", *_COLUMNS)]
+        calls = _calls([row["pk"] for row in content])
+        for row in content:
+            row["attempt_rows"] = calls.get(row.pop("pk"), [])
         lines = [_line(row) for row in content] or ["no requests"]
         self.report(lines, content, options["json"])
+
+
+def _calls(requests: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """The upstream calls of these requests, in order."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for at in range(0, len(requests), _AT_ONCE):
+        rows = AttemptLog.objects.filter(request__in=requests[at : at + _AT_ONCE]).order_by("request", "number")
+        for row in rows.values("request", *_CALL_COLUMNS):
+            found.setdefault(row.pop("request"), []).append({**row, "key": row["key"] or ""})
+    return found
 
 
 def _filtered(options: dict[str, Any]) -> QuerySet[RequestLog]:
