@@ -167,7 +167,9 @@ class Call:
         record.why = self.why()
         capture = self.config.capture
         if capture.bodies == "all" or (capture.bodies == "errors" and record.outcome != "ok"):
-            record.body = zlib.compress(_without_secrets(self.request.body, capture.max_bytes, self.config.secrets))
+            source = self.request.source
+            sent = source.body if source else self.request.body  # what the client said, not what became of it
+            record.body = zlib.compress(_without_secrets(sent, capture.max_bytes, self.config.secrets))
         return record
 
 
