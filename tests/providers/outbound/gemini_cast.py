@@ -25,7 +25,7 @@ def to(model=NEW, addressing="", **fields):
 
 def build(body=None, target=None, **fields):
     """The body and the notes, the body checked."""
-    built, notes = build_body(request(body), target or to(**fields))
+    built, notes = build_body(request({"max_tokens": 2000, **(body or {})}), target or to(**fields))
     check_gemini(built)
     return built, notes
 
