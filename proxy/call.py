@@ -6,16 +6,18 @@ import re
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from providers.errors import Failure
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
+from providers.wire.signatures import blobs_in
 from proxy import drill
 from proxy.attempts import Attempt
 from proxy.config import ConfigSnapshot
 from proxy.errors import ApiError, from_failure
 from proxy.inbound.base import Inbound, Renderer
+from proxy.native_repair import without_foreign
 from proxy.origins import ORIGINS
 from proxy.record import AttemptRecord, RequestRecord
 from proxy.repair import repaired
@@ -71,7 +73,8 @@ class Call:
 
     def request_for(self, target: Target) -> MessagesRequest:
         """The request as this target may see it: repaired when other vendors took part in the conversation."""
-        if target.preset.wire_format != "anthropic_messages":
+        source = self.request.source if self.is_native(target) else None
+        if source is None and target.preset.wire_format != "anthropic_messages":
             return self.request
         switched = target.provider != self.decision.targets[0].provider
 
@@ -81,9 +84,18 @@ class Call:
 
         # With one maker alone nobody else's signatures can be there, and the body need not be searched.
         look = switched or ORIGINS.others_than(target.provider)
+        if source is not None:
+            cleaned, notes = without_foreign(source, foreign) if look else (source, ())
+            self.repaired(target, notes)
+            return replace(self.request, source=cleaned) if notes else self.request
         request, notes = repaired(self.request, foreign, look)
         self.repaired(target, notes)
         return request
+
+    def signed(self, signature: str, target: Target) -> None:
+        """Remember that a target made a signature, and the blobs under our mark that a native client gets bare."""
+        for made in (signature, *(blobs_in(signature) if self.is_native(target) else ())):
+            ORIGINS.note(made, target.provider)
 
     def is_native(self, target: Target) -> bool:
         """True when a client that does not speak Messages speaks what this target speaks."""
