@@ -74,6 +74,8 @@ class Call:
     def request_for(self, target: Target) -> MessagesRequest:
         """The request as this target may see it: repaired when other vendors took part in the conversation."""
         source = self.request.source if self.is_native(target) else None
+        if source is None:
+            self.repaired(target, self.request.left_out)
         if source is None and target.preset.wire_format != "anthropic_messages":
             return self.request
         switched = target.provider != self.decision.targets[0].provider

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +67,13 @@ class Toolset:
         `running`: prefixes of the types that the target does run.
         """
         kinds = {_kind(str(tool["type"])) for tool in self.server_tools if not str(tool["type"]).startswith(running)}
-        if not kinds:
-            return ""
-        named = ", ".join(sorted(kinds))
-        return f"Not available in this conversation: {named}. Say so instead of guessing results."
+        return unavailable_text(kinds)
+
+
+def unavailable_text(kinds: Collection[str]) -> str:
+    """One sentence that tells a model which tools it was promised and has not; empty when there are none."""
+    named = ", ".join(sorted(kinds))
+    return f"Not available in this conversation: {named}. Say so instead of guessing results." if named else ""
 
 
 def toolset(tools: Any) -> Toolset:

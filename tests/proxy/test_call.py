@@ -1,5 +1,6 @@
 """A call on its way: what the record, the answer's headers and the line of reasons say afterwards."""
 
+import json
 import re
 import zlib
 from dataclasses import replace
@@ -203,3 +204,14 @@ def test_a_body_in_another_dialect_is_kept_as_the_client_sent_it(path, said):
     kept = zlib.decompress(call.finish().body)
     assert kept
     assert body[:30].startswith(kept)
+
+
+@pytest.mark.parametrize(("preset", "told"), [("openai", False), ("gemini", True), ("anthropic", True)])
+def test_what_the_translation_left_out_is_told(preset, told):
+    """A target that gets the client's own words misses nothing; at any other the reasons name what is missing."""
+    to = cast.target("one", "m", preset)
+    call = call_of()
+    body = json.dumps({"model": "m", "input": "hi", "tools": [{"type": "mcp"}]}).encode()
+    call.request = dialect_of("/v1/responses").parse(body, {}, "messages", False)
+    call.request_for(to)
+    assert ("one/m: tools dropped: mcp" in call.why()) is told
