@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from providers.outbound.tool_changes import offered_tools
+
 PLACEHOLDER = "DeferredToolPlaceholder"
 
 _TEXT = {"type": "string"}
@@ -76,11 +78,14 @@ def unavailable_text(kinds: Collection[str]) -> str:
     return f"Not available in this conversation: {named}. Say so instead of guessing results." if named else ""
 
 
-def toolset(tools: Any) -> Toolset:
-    """Read a request's `tools`. Deferred tools are offered like all others; the client's placeholder is not one."""
+def toolset(source: dict[str, Any]) -> Toolset:
+    """The tools of a request's body, as its conversation has changed them.
+
+    Deferred tools are offered like all others; the client's placeholder is not one.
+    """
     functions: list[Tool] = []
     server_tools: list[dict[str, Any]] = []
-    for tool in tools if isinstance(tools, list) else ():
+    for tool in offered_tools(source):
         if not isinstance(tool, dict) or tool.get("name") == PLACEHOLDER:
             continue
         function = _function(tool)

@@ -36,7 +36,7 @@ def build_body(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any
     """
     source = messages.parsed
     names = NameMap.of(messages, LEADING_LETTER)
-    offered = toolset(source.get("tools"))
+    offered = toolset(source)
     functions = _functions(offered.tools, names, target)
     searches = [tool for tool in offered.server_tools if tool["type"].startswith(SEARCH)] if not functions else []
     system = [system_text(source.get("system")), offered.without(*([SEARCH] if searches else []))]
