@@ -29,6 +29,8 @@ class FailureKind(StrEnum):
     REJECTED = "rejected"
     INCAPABLE = "incapable"
     GARBLED = "garbled"
+    MISCALLED = "miscalled"
+    """The model wrote a tool call that is none: the upstream is sound, and the next try may well succeed."""
     INTERRUPTED = "interrupted"
     CLIENT_GONE = "client_gone"
     INTERNAL = "internal"
@@ -73,6 +75,7 @@ RULES: dict[FailureKind, Rule] = {
     K.REJECTED: Rule(0, 0.0, False, "no", 0, False, 0, "invalid_request_error", 10, client_may_retry=False),
     K.INCAPABLE: Rule(0, 0.0, True, "no", 0, False, 400, "invalid_request_error", 8, client_may_retry=False),
     K.GARBLED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 2),
+    K.MISCALLED: Rule(1, 0.0, True, "no", 0, False, 502, "api_error", 2),
     K.INTERRUPTED: Rule(0, 0.0, True, "target", 5, False, 502, "api_error", 0),
     K.CLIENT_GONE: Rule(0, 0.0, False, "no", 0, False, 499, "api_error", 0),
     K.INTERNAL: Rule(0, 0.0, False, "no", 0, False, 500, "api_error", 0),

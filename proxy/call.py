@@ -6,17 +6,19 @@ import re
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from providers.errors import Failure, FailureKind
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
+from providers.wire.signatures import blobs_in
 from proxy import drill
 from proxy.attempts import Attempt
 from proxy.config import ConfigSnapshot
 from proxy.errors import ApiError, from_failure
 from proxy.inbound.base import Inbound, Renderer
+from proxy.native_repair import without_foreign
 from proxy.origins import ORIGINS
 from proxy.pricing import micro_dollars, total
 from proxy.record import AttemptRecord, RequestRecord
@@ -80,7 +82,10 @@ class Call:
 
     def request_for(self, target: Target) -> MessagesRequest:
         """The request as this target may see it: repaired when other vendors took part in the conversation."""
-        if target.preset.wire_format != "anthropic_messages":
+        source = self.request.source if self.is_native(target) else None
+        if source is None:
+            self.repaired(target, self.request.left_out)
+        if source is None and target.preset.wire_format != "anthropic_messages":
             return self.request
         elsewhere = target.provider != self.choice.home
 
@@ -90,9 +95,18 @@ class Call:
 
         # With one maker alone nobody else's signatures can be there, and the body need not be searched.
         look = elsewhere or ORIGINS.others_than(target.provider)
+        if source is not None:
+            cleaned, notes = without_foreign(source, foreign) if look else (source, ())
+            self.repaired(target, notes)
+            return replace(self.request, source=cleaned) if notes else self.request
         request, notes = repaired(self.request, foreign, look)
         self.repaired(target, notes)
         return request
+
+    def signed(self, signature: str, target: Target) -> None:
+        """Remember that a target made a signature, and the blobs under our mark that a native client gets bare."""
+        for made in (signature, *(blobs_in(signature) if self.is_native(target) else ())):
+            ORIGINS.note(made, target.provider)
 
     def is_native(self, target: Target) -> bool:
         """True when a client that does not speak Messages speaks what this target speaks."""
@@ -193,7 +207,9 @@ class Call:
         record.cost_usd = self._cost()
         capture = self.config.capture
         if capture.bodies == "all" or (capture.bodies == "errors" and record.outcome != "ok"):
-            record.body = zlib.compress(_without_secrets(self.request.body, capture.max_bytes, self.config.secrets))
+            source = self.request.source
+            sent = source.body if source else self.request.body  # what the client said, not what became of it
+            record.body = zlib.compress(_without_secrets(sent, capture.max_bytes, self.config.secrets))
         return record
 
     def _cost(self) -> Decimal | None:

@@ -30,7 +30,6 @@ from proxy.call import Call
 from proxy.errors import ApiError
 from proxy.health import BOARD, CoolingBoard
 from proxy.logbook import LOGBOOK
-from proxy.origins import ORIGINS
 from proxy.pipe import Pipe
 from proxy.progress import signatures_in
 from proxy.record import AttemptRecord
@@ -208,7 +207,7 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
     if call.drilled is not None:
         call.drilled.cut_whole(reply)
     for signature in signatures_in(reply.body):
-        ORIGINS.note(signature, target.provider)
+        call.signed(signature, target)
     call.record.usage, call.record.stop_reason = reply.usage, reply.stop_reason or ""
     entry.usage = reply.usage
     return reply

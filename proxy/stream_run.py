@@ -23,7 +23,6 @@ from proxy.attempts import Attempt
 from proxy.call import Call
 from proxy.continuation import MAX_CONTINUATIONS, Seam, Transcript, continued
 from proxy.health import BOARD
-from proxy.origins import ORIGINS
 from proxy.pace import PACE, Kind, kind_of
 from proxy.part import Part
 from proxy.pipe import Pipe
@@ -183,7 +182,7 @@ class StreamRun:
 
     def _note(self, progress: Progress, target: Target) -> None:
         while progress.signatures:
-            ORIGINS.note(progress.signatures.pop(), target.provider)
+            self._call.signed(progress.signatures.pop(), target)
         if progress.usage != Usage():
             self._call.record.usage = progress.usage
         self._call.record.stop_reason = progress.stop_reason or ""

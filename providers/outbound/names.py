@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 
+from providers.outbound.tool_changes import described_tools
 from providers.wire.messages import MessagesRequest
 
 MAX_NAME = 64
@@ -33,10 +34,9 @@ class NameMap:
 
     @classmethod
     def of(cls, messages: MessagesRequest, legal: re.Pattern[str] = _LEGAL) -> NameMap:
-        """The map for the tools that a request offers."""
-        tools = messages.parsed.get("tools")
-        offered = tools if isinstance(tools, list) else ()
-        names = (tool["name"] for tool in offered if isinstance(tool, dict) and isinstance(tool.get("name"), str))
+        """The map for the tools that a request describes, be it amid its conversation."""
+        described = described_tools(messages.parsed)
+        names = (tool["name"] for tool in described if isinstance(tool, dict) and isinstance(tool.get("name"), str))
         return cls(names, legal)
 
     def sent(self, name: str) -> str:

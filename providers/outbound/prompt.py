@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from providers.outbound.tool_changes import changes_text
+
 BILLING_PREFIX = "x-anthropic-billing-header:"
 NO_OUTPUT = "(no output)"
 INTERRUPTED = "[tool call was interrupted]"
@@ -28,9 +30,10 @@ def system_text(system: Any) -> str:
 
 
 def inline_system_text(message: dict[str, Any]) -> str:
-    """What a `role: system` message says; empty when it only carries settings."""
-    texts = [str(b["text"]) for b in blocks_of(message.get("content")) if b.get("type") == "text" and b.get("text")]
-    joined = "\n\n".join(texts)
+    """What a `role: system` message says, and which tools come and go; empty when it only carries settings."""
+    content = message.get("content")
+    texts = [str(b["text"]) for b in blocks_of(content) if b.get("type") == "text" and b.get("text")]
+    joined = "\n\n".join(filter(None, [*texts, changes_text(content)]))
     return joined if joined.strip() else ""
 
 

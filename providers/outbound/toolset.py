@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+
+from providers.outbound.tool_changes import offered_tools
 
 PLACEHOLDER = "DeferredToolPlaceholder"
 
@@ -66,17 +69,23 @@ class Toolset:
         `running`: prefixes of the types that the target does run.
         """
         kinds = {_kind(str(tool["type"])) for tool in self.server_tools if not str(tool["type"]).startswith(running)}
-        if not kinds:
-            return ""
-        named = ", ".join(sorted(kinds))
-        return f"Not available in this conversation: {named}. Say so instead of guessing results."
+        return unavailable_text(kinds)
 
 
-def toolset(tools: Any) -> Toolset:
-    """Read a request's `tools`. Deferred tools are offered like all others; the client's placeholder is not one."""
+def unavailable_text(kinds: Collection[str]) -> str:
+    """One sentence that tells a model which tools it was promised and has not; empty when there are none."""
+    named = ", ".join(sorted(kinds))
+    return f"Not available in this conversation: {named}. Say so instead of guessing results." if named else ""
+
+
+def toolset(source: dict[str, Any]) -> Toolset:
+    """The tools of a request's body, as its conversation has changed them.
+
+    Deferred tools are offered like all others; the client's placeholder is not one.
+    """
     functions: list[Tool] = []
     server_tools: list[dict[str, Any]] = []
-    for tool in tools if isinstance(tools, list) else ():
+    for tool in offered_tools(source):
         if not isinstance(tool, dict) or tool.get("name") == PLACEHOLDER:
             continue
         function = _function(tool)

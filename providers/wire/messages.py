@@ -67,6 +67,8 @@ class MessagesRequest:
     """The client called with `?beta=true`."""
     source: Source | None = None
     """The client's own words, when they were no Messages request."""
+    left_out: tuple[str, ...] = ()
+    """What of those words has no place in Messages, in a few words each."""
 
     def value(self, key: str) -> Any:
         """A top-level member, parsed; None when absent. Raises MalformedJson."""

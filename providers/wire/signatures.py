@@ -31,14 +31,35 @@ def tag(origin: str, payload: Any) -> str:
 
 def untag(signature: Any, origin: str) -> Any:
     """The payload, when the signature is ours and of this origin; else None."""
+    whose, payload = _opened(signature)
+    return payload if whose == origin else None
+
+
+def blobs_in(signature: Any) -> list[str]:
+    """The upstream's own blobs under our tag, as a client of the upstream's own format gets to see them."""
+    payload = _opened(signature)[1]
+    entries = payload if isinstance(payload, list) else [payload]
+    return [blob for entry in entries if isinstance(entry, dict) for blob in bare_blobs(entry)]
+
+
+def bare_blobs(entry: Mapping[str, Any]) -> list[str]:
+    """What a reasoning item or one of Chat's `reasoning_details` holds for its maker alone; nothing of our making."""
+    if entry.get("format") == DETAILS_FORMAT:
+        return []
+    blobs = [entry.get(key) for key in ("encrypted_content", "signature", "data")]
+    return [blob for blob in blobs if isinstance(blob, str) and blob and not blob.startswith(CARRIER)]
+
+
+def _opened(signature: Any) -> tuple[Any, Any]:
+    """Origin and payload of a signature of ours; None for both when it is none."""
     if not is_tagged(signature):
-        return None
+        return None, None
     encoded = signature[len(MARK) :]
     try:
         pair = loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
     except (binascii.Error, ValueError, MalformedJson):
-        return None
-    return pair[1] if isinstance(pair, list) and len(pair) == 2 and pair[0] == origin else None
+        return None, None
+    return (pair[0], pair[1]) if isinstance(pair, list) and len(pair) == 2 else (None, None)
 
 
 def is_tagged(signature: Any) -> bool:

@@ -9,6 +9,7 @@ CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 """A choice that is one word, and the type it has in Messages."""
 
 Choice = dict[str, Any] | None
+_MAX_KIND = 40
 
 
 def function_tool(name: str, function: dict[str, Any]) -> dict[str, Any]:
@@ -40,3 +41,9 @@ def allowed_only(tools: list[dict[str, Any]], names: set[str], mode: Any) -> tup
     """Of the tools those that are allowed, and the choice among them; a list that allows none is left aside."""
     kept = [tool for tool in tools if tool["name"] in names]
     return (kept, {"type": "any" if mode == "required" else "auto"}) if kept else (tools, None)
+
+
+def dropped(what: str, kinds: Iterable[str]) -> tuple[str, ...]:
+    """A note of the kinds of tools or items that have no place in Messages; none when there are none."""
+    named = ", ".join(sorted({kind[:_MAX_KIND] for kind in kinds}))
+    return (f"{what} dropped: {named}",) if named else ()

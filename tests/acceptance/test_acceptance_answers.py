@@ -194,10 +194,11 @@ def test_11_truncated_tool_json_that_claims_to_be_whole(preset):
 
 
 def test_11_a_malformed_call_of_gemini():
-    """Gemini says itself that its call was malformed."""
+    """Gemini says itself that its call was malformed: a failure of the model's, which may do better the next time."""
     with pytest.raises(UpstreamFailure) as broken:
         streamed("gemini", recorded("gemini", "malformed_call"))
-    assert broken.value.failure.kind is FailureKind.GARBLED
+    assert broken.value.failure.kind is FailureKind.MISCALLED
+    assert broken.value.failure.rule.again == 1
     assert streamed("gemini", spoken("gemini", TEXT, READ, finish="length"))["stop_reason"] == "max_tokens"
 
 

@@ -7,7 +7,9 @@ are `system` for what leads, `aside` for a system message amid the turns, `user`
 import json
 
 from providers.outbound.formats import OUTBOUND
+from providers.presets import PRESETS
 from tests.cast import request, target
+from tests.official import CHECKS
 
 BASES = {"anthropic": "https://a", "openai-chat": "https://c", "openai": "https://r", "gemini": "https://g"}
 """A preset for each wire format, and any address."""
@@ -29,8 +31,12 @@ def call(preset, body, headers=None, **fields):
 
 
 def sent(preset, body, headers=None, **fields):
-    """The JSON that an upstream receives."""
-    return json.loads(call(preset, body, headers, **fields).body)
+    """The JSON that an upstream receives; one that is translated fits the types of the vendor's own SDK."""
+    made = json.loads(call(preset, body, headers, **fields).body)
+    wire_format = PRESETS[preset].wire_format
+    if wire_format != "anthropic_messages":
+        CHECKS[wire_format](made)
+    return made
 
 
 def told(preset, *turns, **fields):

@@ -18,6 +18,7 @@ CONTRACT = {
     "rejected": (0, False, "no", 0, "invalid_request_error"),
     "incapable": (0, True, "no", 400, "invalid_request_error"),
     "garbled": (0, True, "target", 502, "api_error"),
+    "miscalled": (1, True, "no", 502, "api_error"),
     "interrupted": (0, True, "target", 502, "api_error"),
     "client_gone": (0, False, "no", 499, "api_error"),
     "internal": (0, False, "no", 500, "api_error"),

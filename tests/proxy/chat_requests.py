@@ -6,6 +6,7 @@ import pytest
 
 from proxy.errors import ApiError
 from proxy.inbound.openai_chat import CHAT
+from tests.official import check_messages
 
 USER = {"role": "user", "content": "hi"}
 FUNCTION = {"name": "get_weather", "description": "w", "parameters": {"type": "object", "properties": {}}}
@@ -19,7 +20,9 @@ def call(call_id="call_1", name="get_weather", arguments='{"city":"Paris"}'):
 def parse(body=None, **fields):
     if not isinstance(body, bytes):
         body = json.dumps({"model": "gpt-x", "messages": [USER], **(body or {}), **fields}).encode()
-    return CHAT.parse(body, {}, "messages", False)
+    parsed = CHAT.parse(body, {}, "messages", False)
+    check_messages(parsed.parsed)
+    return parsed
 
 
 def hub(*messages, **fields):

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.live import running
+from tests.official import CHECKS
 from tests.upstream import ScriptedUpstream
 
 
@@ -16,3 +17,6 @@ def live():
 def upstream():
     with ScriptedUpstream() as server:
         yield server
+    for request in server.requests:
+        if ":generateContent" in request.path or ":streamGenerateContent" in request.path:
+            CHECKS["gemini"](request.json)

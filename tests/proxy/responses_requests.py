@@ -6,6 +6,7 @@ import pytest
 
 from proxy.errors import ApiError
 from proxy.inbound.openai_responses import ResponsesInbound
+from tests.official import check_messages
 
 RESPONSES = ResponsesInbound(clock=lambda: 1_700_000_000.9)
 USER = {"type": "message", "role": "user", "content": "hi"}
@@ -27,7 +28,9 @@ def output(call_id="call_1", content="sun", kind="function_call_output", **field
 def parse(body=None, **fields):
     if not isinstance(body, bytes):
         body = json.dumps({"model": "gpt-x", "input": "hi", **(body or {}), **fields}).encode()
-    return RESPONSES.parse(body, {}, "messages", False)
+    parsed = RESPONSES.parse(body, {}, "messages", False)
+    check_messages(parsed.parsed)
+    return parsed
 
 
 def hub(*items, **fields):

@@ -144,3 +144,11 @@ def test_whose_failure_it_is():
     one, two = (cast.target("a", credential_id=number) for number in (1, 2))
     assert attempts.concerned(one, cast.failure("rate_limited"), [one, two, B]) == (one,)
     assert attempts.concerned(one, cast.failure("unreachable"), [one, two, B]) == (one, two)
+
+
+def test_a_call_that_was_none_is_asked_for_once_more():
+    """The model that wrote it gets a second try, then the next target its turn; alone it is tried twice."""
+    assert [name for name, _ in play([A, B], ["miscalled"] * 3)[0]] == ["a", "a", "b"]
+    made, verdict = play([A], ["miscalled"] * 2)
+    assert [name for name, _ in made] == ["a", "a"]
+    assert verdict.failure.kind == "miscalled"

@@ -1,5 +1,6 @@
 """A call on its way: what the record, the answer's headers and the line of reasons say afterwards."""
 
+import json
 import re
 import zlib
 from dataclasses import replace
@@ -12,6 +13,7 @@ from proxy.call import MAX_WHY, Call
 from proxy.config import CaptureConfig
 from proxy.errors import ApiError
 from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.inbound.dialects import dialect_of
 from proxy.record import RequestRecord
 from proxy.routing import RouteDecision, RouteReason
 from tests import cast
@@ -201,3 +203,30 @@ def test_the_client_gets_its_body_whole_though_the_record_is_cut():
     before = call.request.body
     call.finish()
     assert call.request.body == before
+
+
+@pytest.mark.parametrize(("path", "said"), [
+    ("/v1/chat/completions", '"messages": [ {"role":"user","content":"hi"} ]'), ("/v1/responses", '"input": "hi"'),
+])  # fmt: skip
+def test_a_body_in_another_dialect_is_kept_as_the_client_sent_it(path, said):
+    """What is kept of a Chat or Responses request is the client's own bytes, cut at the limit and without secrets."""
+    inbound = dialect_of(path)
+    body = f'{{"model": "gpt-x",  "user": "{cast.KEY}", {said}}}'.encode()
+    call = call_of(capture="all")
+    call.request = inbound.parse(body, {}, "messages", False)
+    assert zlib.decompress(call.finish().body) == body.replace(cast.KEY.encode(), b"[secret removed]")
+    call.config = replace(call.config, capture=CaptureConfig("all", 30))
+    kept = zlib.decompress(call.finish().body)
+    assert kept
+    assert body[:30].startswith(kept)
+
+
+@pytest.mark.parametrize(("preset", "told"), [("openai", False), ("gemini", True), ("anthropic", True)])
+def test_what_the_translation_left_out_is_told(preset, told):
+    """A target that gets the client's own words misses nothing; at any other the reasons name what is missing."""
+    to = cast.target("one", "m", preset)
+    call = call_of()
+    body = json.dumps({"model": "m", "input": "hi", "tools": [{"type": "mcp"}]}).encode()
+    call.request = dialect_of("/v1/responses").parse(body, {}, "messages", False)
+    call.request_for(to)
+    assert ("one/m: tools dropped: mcp" in call.why()) is told

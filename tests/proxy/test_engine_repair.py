@@ -14,8 +14,6 @@ ASK = {"role": "user", "content": "hi"}
 def remembered(monkeypatch):
     memory = origins.Origins()
     monkeypatch.setattr("proxy.call.ORIGINS", memory)
-    monkeypatch.setattr("proxy.engine.ORIGINS", memory)
-    monkeypatch.setattr("proxy.stream_run.ORIGINS", memory)
     return memory
 
 

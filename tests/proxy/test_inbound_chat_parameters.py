@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.inbound.openai_parameters import JSON_ONLY
-from tests.proxy.chat_requests import FUNCTION, TOOLS, USER, call, hub, refusal, text
+from tests.proxy.chat_requests import FUNCTION, TOOLS, USER, call, hub, parse, refusal, text
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,10 @@ def test_a_long_user_name_is_hashed():
     user_id = hub(user="x" * 300)["metadata"]["user_id"]
     assert len(user_id) == 64
     assert user_id == hub(user="x" * 300)["metadata"]["user_id"]
+
+
+def test_tools_without_a_place_are_told_of():
+    """Freeform tools and whatever else is no function of a name are noted, for Messages cannot offer them."""
+    tools = [*TOOLS, {"type": "custom", "custom": {"name": "c"}}, {"type": "mcp"}, {"type": "function"}, 7]
+    assert parse(tools=tools).left_out == ("tools dropped: custom, function, mcp",)
+    assert parse(tools=TOOLS).left_out == parse(tools=7).left_out == ()

@@ -115,7 +115,7 @@ def test_what_we_have_never_heard_of_is_no_error():
         stream_options={"include_obfuscation": False}, max_tool_calls=3, service_tier="flex", prompt=None,
     )  # fmt: skip
     assert whole["messages"] == [{"role": "user", "content": [text("\ud83d"), text("loose")]}]
-    assert set(whole) == {"model", "max_tokens", "messages"}
+    assert set(whole) == {"model", "max_tokens", "messages", "system"}
 
 
 def test_instructions_and_leading_developer_messages_are_the_system_prompt():

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from proxy.inbound.openai_parameters import JSON_ONLY
-from tests.proxy.responses_requests import FUNCTION, TOOLS, USER, call, hub, text
+from tests.proxy.responses_requests import FUNCTION, TOOLS, USER, call, hub, parse, text
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 OPEN = {"type": "object", "properties": {}}
@@ -72,6 +72,25 @@ def test_a_search_that_stays_off_the_web_is_not_offered():
     """Who forbids access to the open web, as Codex does by default, gets no search that has it."""
     assert "tools" not in hub(tools=[{"type": "web_search", "external_web_access": False}])
     assert len(hub(tools=[{"type": "web_search", "external_web_access": True}])["tools"]) == 1
+
+
+def test_hosted_tools_are_told_of():
+    """Tools that the client's vendor runs are named to the model and in the notes, as are items nobody can place."""
+    hosted = [{"type": kind} for kind in ("mcp", "file_search", "computer_use_preview", "code_interpreter", "mcp")]
+    asked = parse(tools=[*hosted, FUNCTION, {"type": "function"}], instructions="be kind")
+    assert [tool["name"] for tool in asked.parsed["tools"]] == ["get_weather"]
+    assert [block["text"] for block in asked.parsed["system"]] == [
+        "be kind",
+        "Not available in this conversation: code interpreter, computer use preview, file search, mcp."
+        " Say so instead of guessing results.",
+    ]
+    assert asked.left_out == ("tools dropped: code_interpreter, computer_use_preview, file_search, function, mcp",)
+    items = [USER, {"type": "mcp_call", "id": "m"}, {"type": "computer_call", "call_id": "c"}, {"type": "x" * 90}]
+    assert parse(input=items).left_out == (f"items dropped: computer_call, mcp_call, {'x' * 40}",)
+    cached = parse(tools=[{"type": "web_search", "external_web_access": False}])
+    assert cached.left_out == ("tools dropped: web_search",)
+    assert "system" not in cached.parsed
+    assert parse(tools=[*TOOLS, {"type": "web_search"}, {"type": "shell"}]).left_out == ()
 
 
 def test_namespaces():

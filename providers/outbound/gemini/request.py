@@ -12,7 +12,7 @@ from typing import Any
 
 from providers.outbound.gemini.conversation import Conversation
 from providers.outbound.gemini.schema import json_parameters, json_schema, message_parameters
-from providers.outbound.gemini.thinking import is_third, thinking_config
+from providers.outbound.gemini.thinking import is_third, thinking_config, thinks
 from providers.outbound.names import LEADING_LETTER, NameMap
 from providers.outbound.prompt import system_text
 from providers.outbound.stops import stop_sequences
@@ -21,6 +21,8 @@ from providers.targets import Target
 from providers.wire.messages import MessagesRequest
 
 MAX_STOPS = 5
+ROOM_TO_THINK = 1024
+"""Tokens added to a limit below this where the model thinks: its limit holds thoughts too, and none would be left."""
 SEARCH = "web_search_"
 """The server tool that Google runs as well, when no functions stand beside it."""
 
@@ -34,7 +36,7 @@ def build_body(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any
     """
     source = messages.parsed
     names = NameMap.of(messages, LEADING_LETTER)
-    offered = toolset(source.get("tools"))
+    offered = toolset(source)
     functions = _functions(offered.tools, names, target)
     searches = [tool for tool in offered.server_tools if tool["type"].startswith(SEARCH)] if not functions else []
     system = [system_text(source.get("system")), offered.without(*([SEARCH] if searches else []))]
@@ -94,9 +96,13 @@ def _generation_config(messages: MessagesRequest, target: Target, tools: bool) -
     source = messages.parsed
     config: dict[str, Any] = {}
     left_out: list[str] = []
+    thinking = thinking_config(source, target.actual_model)
     limit: Any = source.get("max_tokens")
     if _is_int(limit) and limit > 0:
-        config["maxOutputTokens"] = min(limit, target.max_output_tokens or limit)
+        raised = limit + ROOM_TO_THINK if limit < ROOM_TO_THINK and thinks(thinking, target.actual_model) else limit
+        config["maxOutputTokens"] = min(raised, target.max_output_tokens or raised)
+        if config["maxOutputTokens"] > limit:
+            left_out.append(f"max_tokens {limit} sent as {config['maxOutputTokens']}, thoughts included")
     for key, theirs in (("temperature", "temperature"), ("top_p", "topP")):
         if isinstance(source.get(key), float) or _is_int(source.get(key)):
             config[theirs] = source[key]
@@ -111,7 +117,7 @@ def _generation_config(messages: MessagesRequest, target: Target, tools: bool) -
         output_format = {}
         left_out.append("output format dropped beside tools")
     config |= output_format
-    if thinking := thinking_config(source, target.actual_model):
+    if thinking:
         config["thinkingConfig"] = thinking
     return config, left_out
 

@@ -52,6 +52,14 @@ def thinking_config(source: dict[str, Any], model: str) -> dict[str, Any]:
     return config
 
 
+def thinks(config: dict[str, Any], model: str) -> bool:
+    """True when the model thinks before it answers, asked with this `thinkingConfig`."""
+    version = generation(model)
+    if version < (2, 5) or any(kind in model for kind in _OTHER_KINDS):
+        return False
+    return version >= (3, 0) or config.get("thinkingBudget", 0 if "-flash-lite" in model else _DYNAMIC) != 0
+
+
 def _level(source: dict[str, Any], model: str, version: tuple[int, int]) -> str | None:
     effort = effective_effort(source)
     if effort is None:

@@ -27,7 +27,7 @@ def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
     """The body of `/chat/completions`. Raises UpstreamFailure (rejected) for media the target cannot take."""
     source, quirks = messages.parsed, target.preset.quirks
     names = NameMap.of(messages)
-    offered = toolset(source.get("tools"))
+    offered = toolset(source)
     tools = chat_tools(offered.tools, names)
     schema = None if quirks.json_schema else wanted_schema(source)
     in_words = schema_in_words(schema) if schema else ""

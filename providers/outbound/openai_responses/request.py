@@ -64,7 +64,7 @@ def _prompt(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any], 
     """Model, instructions, input and tools, and the notes of making them."""
     source, names = messages.parsed, NameMap.of(messages)
     schema = None if target.preset.quirks.json_schema else wanted_schema(source)
-    offered = toolset(source.get("tools"))
+    offered = toolset(source)
     conversation = Conversation(target, names)
     for message in source.get("messages") or ():
         if isinstance(message, dict):

@@ -17,8 +17,9 @@ from proxy.inbound import openai_parameters as shared
 from proxy.inbound.json_body import is_streamed, model_of, read_members
 from proxy.inbound.openai_chat.conversation import Conversation
 from proxy.inbound.openai_chat.parameters import single_choice, stop_sequences
-from proxy.inbound.openai_chat.tools import tools_of
+from proxy.inbound.openai_chat.tools import kinds_without_place, tools_of
 from proxy.inbound.openai_media import text_blocks
+from proxy.inbound.openai_tools import dropped
 
 _TOO_DEEP = "the JSON is nested too deeply"
 
@@ -30,13 +31,17 @@ def parse(body: bytes) -> MessagesRequest:
     if members.get("messages", b"")[:1] != b"[":
         raise bad_request("messages: an array of messages is required")
     try:
-        translated = dumps(_translated({key: loads(raw) for key, raw in members.items()}, model, stream))
+        source = {key: loads(raw) for key, raw in members.items()}
+        translated = dumps(_translated(source, model, stream))
         hub = scan_object(translated)
     except MalformedJson as error:
         raise bad_request(f"{error}") from error
     except RecursionError as error:
         raise bad_request(_TOO_DEEP) from error
-    return MessagesRequest(translated, hub, model, stream, source=Source("openai_chat", body, members))
+    left_out = dropped("tools", kinds_without_place(source))
+    return MessagesRequest(
+        translated, hub, model, stream, source=Source("openai_chat", body, members), left_out=left_out
+    )
 
 
 def _translated(source: dict[str, Any], model: str, stream: bool) -> dict[str, Any]:

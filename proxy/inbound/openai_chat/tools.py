@@ -26,6 +26,13 @@ def tools_of(source: dict[str, Any], called: Iterable[str]) -> dict[str, Any]:
     return tool_fields(tools, wanted, source.get("parallel_tool_calls") is False or is_legacy(source))
 
 
+def kinds_without_place(source: dict[str, Any]) -> set[str]:
+    """The types of the tools that have no place in Messages."""
+    tools = source.get("tools")
+    described = [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    return {str(tool.get("type") or "function") for tool in described if not _name(tool.get("function"))}
+
+
 def _offered(source: dict[str, Any]) -> list[dict[str, Any]]:
     tools, functions = source.get("tools"), source.get("functions")
     described = [tool.get("function") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []

@@ -28,6 +28,8 @@ class Conversation:
 
     def __init__(self, tools: ClientTools) -> None:
         self.turns = Turns()
+        self.dropped: set[str] = set()
+        """Types of the items that were left out."""
         self._tools = tools
         self._thoughts: Blocks = []
         """Thinking that waits for what it led to: alone it makes no turn."""
@@ -105,6 +107,8 @@ class Conversation:
             else:
                 arguments = arguments_object(item.get("arguments"), truncated=False)
                 self._use(ClientTool("function", name, within), call_id, arguments)
+        else:
+            self.dropped.add(kind)
 
     def _use(self, tool: ClientTool, call_id: str, arguments: dict[str, Any]) -> None:
         name = self._tools.our_name(tool)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from providers.outbound.toolset import unavailable_text
 from providers.wire.messages import MessagesRequest, Source
 from providers.wire.spans import MalformedJson, dumps, loads, scan_object
 from proxy.errors import bad_request
@@ -19,6 +20,7 @@ from proxy.inbound.json_body import is_streamed, model_of, read_members
 from proxy.inbound.openai_media import text_blocks
 from proxy.inbound.openai_responses.conversation import Conversation
 from proxy.inbound.openai_responses.tools import ClientTools, fields_of
+from proxy.inbound.openai_tools import dropped
 
 _TOO_DEEP = "the JSON is nested too deeply"
 _NOTHING_SAID = "input: at least one message with content is required"
@@ -40,13 +42,15 @@ def parse(body: bytes) -> MessagesRequest:
     if members.get("input", b"")[:1] not in (b"[", b'"'):
         raise bad_request("input: a text or an array of items is required")
     try:
-        translated = dumps(_translated({key: loads(raw) for key, raw in members.items()}, model, stream))
+        said, left_out = _translated({key: loads(raw) for key, raw in members.items()}, model, stream)
+        translated = dumps(said)
         hub = scan_object(translated)
     except MalformedJson as error:
         raise bad_request(f"{error}") from error
     except RecursionError as error:
         raise bad_request(_TOO_DEEP) from error
-    return MessagesRequest(translated, hub, model, stream, source=Source("openai_responses", body, members))
+    source = Source("openai_responses", body, members)
+    return MessagesRequest(translated, hub, model, stream, source=source, left_out=left_out)
 
 
 def client_tools(source: dict[str, Any]) -> ClientTools:
@@ -61,7 +65,8 @@ def client_tools(source: dict[str, Any]) -> ClientTools:
     return ClientTools(tools)
 
 
-def _translated(source: dict[str, Any], model: str, stream: bool) -> dict[str, Any]:
+def _translated(source: dict[str, Any], model: str, stream: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The body, and what of the client's tools and items has no place in it."""
     tools = client_tools(source)
     conversation = _conversation(source["input"], tools)
     turns = conversation.turns.finish()
@@ -70,7 +75,9 @@ def _translated(source: dict[str, Any], model: str, stream: bool) -> dict[str, A
     text = source.get("text")
     wanted = text.get("format") if isinstance(text, dict) else None
     schema, told = shared.output_format(wanted, wanted)
-    system = [*text_blocks(source.get("instructions")), *conversation.turns.system, *text_blocks(told)]
+    # A model that was promised a tool of its vendor's and has none would make up what it found.
+    missing = text_blocks(unavailable_text(tools.hosted))
+    system = [*text_blocks(source.get("instructions")), *conversation.turns.system, *missing, *text_blocks(told)]
     shared.mark_for_cache(system, turns)
     thinking, effort = _thinking(source.get("reasoning"))
     config = {"effort": effort, "format": schema}
@@ -87,7 +94,8 @@ def _translated(source: dict[str, Any], model: str, stream: bool) -> dict[str, A
     }
     said = {key: value for key, value in body.items() if value}
     # Anthropic refuses any temperature but 1 while the model thinks.
-    return said if thinking and thinking["type"] == "adaptive" else said | shared.sampling(source)
+    said = said if thinking and thinking["type"] == "adaptive" else said | shared.sampling(source)
+    return said, (*dropped("tools", tools.dropped), *dropped("items", conversation.dropped))
 
 
 def _conversation(items: Any, tools: ClientTools) -> Conversation:

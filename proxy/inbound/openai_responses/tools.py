@@ -55,6 +55,8 @@ _KNOWN_BY_HEART: dict[str, tuple[str, dict[str, Any]]] = {
 _FREEFORM = {"type": "object", "properties": {"input": _TEXT}, "required": ["input"], "additionalProperties": False}
 _PLACE = ("city", "country", "region", "timezone")
 _MAX_NAME = 60
+_CLIENTS_OWN = ("function", "custom")
+"""Tools the client runs: one that cannot be offered is described wrongly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ class ClientTools:
     def __init__(self, described: Iterable[Any]) -> None:
         self.offered: list[dict[str, Any]] = []
         """The tools in the words of Messages, in the client's order."""
+        self.hosted: set[str] = set()
+        """Types of tools that the client's vendor runs itself and nobody here can."""
+        self.dropped: set[str] = set()
+        """Types of all tools that have no place in Messages, those included."""
         self._ours: dict[ClientTool, str] = {}
         self._clients: dict[str, ClientTool] = {}
         for tool in described:
@@ -105,11 +111,17 @@ class ClientTools:
                     self._add(part, _name(tool))
         elif kind.startswith(SEARCH):
             # Who wants to search a cache alone is not given the open web.
-            if self._free(SEARCH) and tool.get("external_web_access") is not False:
+            if tool.get("external_web_access") is False:
+                self.dropped.add(kind)
+            elif self._free(SEARCH):
                 self._clients[SEARCH] = ClientTool(SEARCH, SEARCH)
                 self.offered.append(_web_search(tool))
         elif (described := _described(kind, tool)) is not None:
             self._offer(ClientTool(kind, described.pop("name"), namespace), described)
+        else:
+            self.dropped.add(kind)
+            if kind not in _CLIENTS_OWN:
+                self.hosted.add(kind.rstrip("0123456789_").replace("_", " "))
 
     def _offer(self, tool: ClientTool, described: dict[str, Any]) -> None:
         if tool in self._ours:

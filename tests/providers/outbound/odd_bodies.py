@@ -10,14 +10,28 @@ json_values = st.recursive(
 _kinds = st.sampled_from([
     "text", "image", "document", "tool_use", "tool_result", "thinking", "server_tool_use", "web_search_tool_result",
     "tool_reference", "search_result", "compaction", "base64", "url", "content", "any", "tool", "enabled",
-    "json_schema", "custom", "bash_20250124", "web_search_20250305",
+    "json_schema", "custom", "tool_addition", "tool_removal", "tool_definition", "bash_20250124", "web_search_20250305",
 ])  # fmt: skip
 _ids = st.sampled_from(["a", "b", "x" * 70])
 _keys = {
     "type": _kinds, "text": st.text(max_size=4), "id": _ids, "tool_use_id": _ids, "name": _ids, "tool_name": _ids,
     "data": st.text(max_size=4), "thinking": st.text(max_size=4), "effort": st.sampled_from(["low", "max"]),
 }  # fmt: skip
-_NESTED = ("source", "content", "input", "format", "schema", "input_schema", "is_error", "title", "url")
+_NESTED = (
+    "source",
+    "content",
+    "input",
+    "format",
+    "schema",
+    "input_schema",
+    "is_error",
+    "title",
+    "url",
+    "tool",
+    "definition",
+    "tool_changes",
+    "server_name",
+)
 
 
 def _objects(inner):

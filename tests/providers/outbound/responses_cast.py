@@ -1,18 +1,13 @@
 """What the tests of Responses requests share: two kinds of target, and bodies checked against OpenAI's types."""
 
 from dataclasses import replace
-from functools import cache
 
 from openai.types.responses.input_token_count_params import InputTokenCountParams
-from openai.types.responses.response_create_params import (
-    ResponseCreateParamsNonStreaming,
-    ResponseCreateParamsStreaming,
-)
-from pydantic import ConfigDict, TypeAdapter
 
 from providers.outbound.openai_responses.request import build_body, count_body
 from providers.presets import PRESETS, Quirks
 from tests.cast import request, target
+from tests.official import check_responses
 
 PLATFORM = replace(PRESETS["openai"], wire_format="openai_responses", quirks=Quirks(pdf=True))
 CODEX = replace(PLATFORM, addressing="codex", quirks=Quirks(pdf=True, phase=True))
@@ -32,39 +27,10 @@ def with_quirks(**quirks):
     return replace(PLATFORM, quirks=replace(PLATFORM.quirks, **quirks))
 
 
-@cache
-def _adapter(kind):
-    return TypeAdapter(list[kind], config=ConfigDict(extra="forbid"))
-
-
-def check(body, kind=None):
-    """Raises ValidationError when the body is none that OpenAI's types allow; unknown keys anywhere are none."""
-    streaming = ResponseCreateParamsStreaming if body.get("stream") else ResponseCreateParamsNonStreaming
-    answered = {**body, "input": [_as_answered(item) for item in body["input"]]}
-    _walk(_adapter(kind or streaming).validate_python([answered]))
-
-
-def _walk(value):
-    """Iterables are only checked as they are read."""
-    if isinstance(value, dict):
-        value = value.values()
-    if not isinstance(value, str | int | float | None):
-        for inner in value:
-            _walk(inner)
-
-
-def _as_answered(item):
-    """Types know an assistant's message only as the API answers it; on the way back these three may be left out."""
-    if item.get("role") != "assistant":
-        return item
-    parts = [{**part, "annotations": []} for part in item["content"]]
-    return {**item, "content": parts, "id": "msg_1", "status": "completed"}
-
-
 def build(body=None, preset=PLATFORM, headers=None, **fields):
     """The body and the notes, the body checked."""
     built, notes = build_body(request(body, headers=headers or {}), upstream(preset, **fields))
-    check(built)
+    check_responses(built)
     return built, notes
 
 
@@ -74,7 +40,7 @@ def sent(body=None, preset=PLATFORM, **fields):
 
 def counted(body=None, preset=PLATFORM):
     built = count_body(request(body), upstream(preset))
-    check(built, InputTokenCountParams)
+    check_responses(built, InputTokenCountParams)
     return built
 
 

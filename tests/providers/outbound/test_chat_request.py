@@ -13,6 +13,7 @@ from providers.outbound.names import NameMap, legal_id
 from providers.outbound.openai_chat import OPENAI_CHAT
 from providers.wire.spans import MalformedJson
 from tests.cast import KEY, request, target
+from tests.official import check_chat
 from tests.providers.outbound.odd_bodies import odd_bodies
 
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
@@ -22,8 +23,9 @@ ONE, TWO = "call_1", "call_2"
 
 
 def sent(body=None, preset="openai-compatible", **fields):
-    outgoing = OPENAI_CHAT.request(request(body), target(preset=preset, **fields))
-    return json.loads(outgoing.body)
+    built = json.loads(OPENAI_CHAT.request(request(body), target(preset=preset, **fields)).body)
+    check_chat(built)
+    return built
 
 
 def turns(*messages, preset="openai-compatible"):

@@ -106,7 +106,22 @@ def test_limits_and_sampling():
     assert notes(asked) == ()
     odd = {"max_tokens": True, "temperature": "x", "top_p": True, "top_k": 1.5, "stop_sequences": 7}
     assert "generationConfig" not in sent(odd)
-    assert sent({"max_tokens": 7})["generationConfig"] == {"maxOutputTokens": 7}
+    assert sent({"max_tokens": 1024})["generationConfig"] == {"maxOutputTokens": 1024}
+
+
+@pytest.mark.parametrize(("model", "fields", "expected"), [
+    (NEW, {}, 1031), (NEW, {"thinking": {"type": "disabled"}}, 1031), (OLD, {}, 1031),
+    ("gemini-2.5-flash", {"thinking": {"type": "disabled"}}, 7), ("gemini-2.5-flash", {}, 1031),
+    ("gemini-2.5-flash-lite", {}, 7), ("gemini-2.5-flash-lite", {"thinking": {"type": "adaptive"}}, 1031),
+    ("gemini-2.0-flash", {}, 7), ("gemini-3-pro-image", {}, 7),
+])  # fmt: skip
+def test_a_small_limit_leaves_room_to_think(model, fields, expected):
+    """Gemini counts thoughts into the limit: where the model thinks, a small one is raised, and that is told."""
+    body = {"max_tokens": 7, **fields}
+    assert sent(body, model=model)["generationConfig"]["maxOutputTokens"] == expected
+    told = (f"max_tokens 7 sent as {expected}, thoughts included",) if expected > 7 else ()
+    assert notes(body, model=model) == told
+    assert sent(body, model=model, max_output_tokens=500)["generationConfig"]["maxOutputTokens"] == min(expected, 500)
 
 
 def test_a_wanted_schema_is_a_response_schema():

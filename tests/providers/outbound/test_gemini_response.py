@@ -98,7 +98,7 @@ def test_who_did_not_ask_for_thinking_gets_a_calls_signature_only():
         (b"", "garbled"), (b"<html>", "garbled"), (b"[]", "garbled"), (b"{}", "garbled"), (b"[1]", "garbled"),
         (b'{"candidates":[]}', "garbled"), (b'{"candidates":{"0":1}}', "garbled"), (b'{"response":5}', "garbled"),
         (b'{"candidates":[{"content":{"parts":[{"text":"x"}]}}]}', "garbled"),
-        (b'{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL"}]}', "garbled"),
+        (b'{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL"}]}', "miscalled"),
         (b'{"error":{"message":"slow","code":429}}', "rate_limited"), (b'{"error":"bad"}', "garbled"),
         (b'[{"error":{"message":"slow","status":"UNAVAILABLE"}}]', "overloaded"),
         (b'{"response":{"error":{"status":"NOT_FOUND"}}}', "no_such_model"),

@@ -70,7 +70,7 @@ WHOLE = {
     "crlf_comments": ("end_turn", [("text", "Hello")]),
 }
 BROKEN = {
-    "malformed_call": FailureKind.GARBLED,
+    "malformed_call": FailureKind.MISCALLED,
     "no_candidates": FailureKind.GARBLED,
     "cut_before_finish": FailureKind.GARBLED,
     "error_midstream": FailureKind.OVERLOADED,
