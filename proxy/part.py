@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from providers.outbound.base import Translator
 from providers.wire.messages import MessagesEvent
 from providers.wire.sse import ServerSentEvent
@@ -38,6 +40,11 @@ class Part:
         """One upstream event. Raises UpstreamFailure and MalformedJson."""
         for made in self._translator.feed(event):
             self._take(made)
+
+    def whole(self, events: Iterable[MessagesEvent]) -> None:
+        """All that the upstream has to say, from one that did not stream."""
+        for event in events:
+            self._take(event)
 
     def finish(self) -> None:
         """The upstream's stream has ended. Raises UpstreamFailure when it ended too early."""

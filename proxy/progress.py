@@ -38,8 +38,8 @@ class Progress:
             self.usage = Usage.from_payload(message.get("usage") if isinstance(message, dict) else None, self.usage)
         elif kind == "message_delta":
             self._note_end(event)
-        elif kind == "content_block_start" and not self.has_content:
-            self.has_content = _starts_with_content(event)
+        elif kind == "content_block_start":
+            self.has_content = _starts_with_content(event) or self.has_content
 
     @property
     def may_be_empty(self) -> bool:
