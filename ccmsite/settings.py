@@ -47,6 +47,8 @@ CCM_LOG_FORMAT = _noted(environment.choice("CCM_LOG_FORMAT", ("console", "json")
 CCM_METRICS_TOKEN = os.environ.get("CCM_METRICS_TOKEN", "")
 CCM_SPILL_MB = _noted(environment.number("CCM_SPILL_MB", 256))
 CCM_SPILL_BYTES = int(CCM_SPILL_MB * 1024 * 1024)
+CCM_STALE_CONFIG_S = 60 * _noted(environment.number("CCM_STALE_CONFIG_MINUTES", 15))
+CCM_MEMORY_LIMIT_MB = _noted(environment.number("CCM_MEMORY_LIMIT_MB", 0))
 CCM_RUN_DIR = os.environ.get("CCM_RUN_DIR", "") or BASE_DIR / "run"
 REDIS_URL = os.environ.get("REDIS_URL", "")
 

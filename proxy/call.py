@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from providers.errors import Failure
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
-from proxy import drill
+from proxy import drill, memory
 from proxy.attempts import Attempt
 from proxy.config import ConfigSnapshot
 from proxy.errors import ApiError, from_failure
@@ -166,7 +166,8 @@ class Call:
         record.duration_ms = self.elapsed_ms()
         record.why = self.why()
         capture = self.config.capture
-        if capture.bodies == "all" or (capture.bodies == "errors" and record.outcome != "ok"):
+        wanted = capture.bodies == "all" or (capture.bodies == "errors" and record.outcome != "ok")
+        if wanted and not memory.is_tight():
             record.body = zlib.compress(_without_secrets(self.request.body, capture.max_bytes, self.config.secrets))
         return record
 
