@@ -128,3 +128,59 @@ PROVEN_ELSEWHERE = {
     40: [f"{HERE}::test_40_an_upstream_that_goes_on_holds_nobody"],
     42: ["tests/providers/wire/test_sse.py::test_events_do_not_depend_on_the_cuts"],
 }
+
+SERVED = "tests/ccmsite"
+SERVICE = {
+    79: ["tests/proxy/test_log_faults.py::test_a_locked_database_costs_no_row"],
+    80: ["tests/proxy/test_log_faults.py::test_a_full_disk_costs_no_row"],
+    81: [
+        f"{SERVED}/test_postgres_outage.py::test_81_known_keys_are_served_while_postgres_is_away_but_not_for_ever",
+        f"{SERVED}/test_postgres_outage.py::test_81_a_server_starts_while_postgres_is_down",
+        f"{SERVED}/test_serve_without_database.py::test_the_server_starts_without_its_database_and_serves_when_it_is_back",
+        "tests/proxy/test_log_faults.py::test_a_read_only_database_costs_no_row",
+        "tests/proxy/test_log_faults.py::test_a_deleted_database_costs_no_row_from_then_on",
+        "tests/proxy/test_snapshot.py::test_a_snapshot_that_nobody_confirms_gets_old",
+    ],
+    82: [
+        "tests/proxy/test_logbook.py::test_the_queue_is_bounded",
+        "tests/proxy/test_spill.py::test_bodies_are_dropped_before_rows_and_both_are_counted",
+    ],
+    83: [
+        "tests/proxy/test_log_rows.py::test_a_poison_row_costs_none_of_its_batch",
+        "tests/proxy/test_log_rows.py::test_a_body_that_the_database_refuses_is_left_out",
+    ],
+    84: [f"{SERVED}/test_server_log.py::test_a_request_of_a_killed_server_is_open_and_then_lost"],
+    85: [
+        f"{SERVED}/test_server.py::test_sigterm_lets_streams_end",
+        f"{SERVED}/test_server_log.py::test_a_long_request_of_a_server_that_ends_has_one_row",
+    ],
+    86: [
+        f"{SERVED}/test_postgres_outage.py::test_86_columns_are_added_while_requests_are_served",
+        f"{SERVED}/test_server_straits.py::test_86_columns_are_added_while_requests_are_served",
+    ],
+    87: [f"{SERVED}/test_server_commands.py::test_nobody_is_left_in_the_queue_while_workers_drain"],
+    88: [f"{SERVED}/test_postgres_outage.py::test_88_somebody_else_has_all_connections"],
+    89: [f"{SERVED}/test_server_straits.py::test_89_a_redis_that_does_not_answer_holds_up_nobody"],
+    90: [
+        "tests/proxy/test_clock_jumps.py::test_90_a_request_in_flight_does_not_notice",
+        "tests/proxy/test_clock_jumps.py::test_90_a_failed_target_cools_as_long_as_it_should",
+        "tests/proxy/test_clock_jumps.py::test_90_rows_keep_the_order_in_which_they_were_written",
+    ],
+    91: [
+        "tests/proxy/test_command_history.py::test_prunelogs_deletes_by_the_setting_in_batches",
+        "tests/proxy/test_prune_beside_writer.py::test_91_the_log_is_written_while_it_is_pruned",
+    ],
+    92: [
+        "tests/proxy/test_memory.py::test_92_no_bodies_are_kept_when_it_is_tight",
+        "tests/proxy/test_memory.py::test_92_new_requests_are_sent_away_and_streams_are_kept",
+        f"{SERVED}/test_server_straits.py::test_92_a_process_above_its_memory_limit_sends_requests_away_unread",
+    ],
+    93: [f"{SERVED}/test_watchdog.py::test_93_a_blocked_loop_is_told_with_its_stack"],
+    94: [
+        "tests/proxy/test_nth_await.py::test_a_stream_interrupted_anywhere",
+        f"{SERVED}/test_server.py::test_a_late_exception_ends_the_connection",
+        f"{SERVED}/test_light.py::test_a_view_that_raises_is_an_error_in_the_envelope",
+    ],
+    95: [f"{SERVED}/test_server_straits.py::test_95_without_file_descriptors_streams_live_and_it_recovers"],
+}
+"""The rows about the database, the log and the process, and what proves them."""

@@ -21,7 +21,7 @@ from tests import cast
 from tests.live import config_of, events_of, running
 from tests.providers.test_client import self_signed
 from tests.proxy.fault_places import ODD, hanging_names, place
-from tests.proxy.fault_rows import BOTH, FAULTS, FORMATS, PROVEN_ELSEWHERE
+from tests.proxy.fault_rows import BOTH, FAULTS, FORMATS, PROVEN_ELSEWHERE, SERVICE
 from tests.upstream import ScriptedUpstream
 from tests.upstream_faults import FAULTS as SCRIPTED
 
@@ -173,10 +173,11 @@ def meets(stage, url, fault, mode, preset, alone):
 
 
 def test_no_row_is_missing():
-    """Each of the rows 1 to 44 has an entry here or names tests that exist; every fault named exists too."""
+    """Each of the rows 1 to 44 and 79 to 95 has an entry or names tests that exist; every fault named exists too."""
     rows = {fault.row for fault in FAULTS} | set(PROVEN_ELSEWHERE)
     assert rows == set(range(1, 45))
-    for name in (name for names in PROVEN_ELSEWHERE.values() for name in names):
+    assert set(SERVICE) == set(range(79, 96))
+    for name in (name for names in (PROVEN_ELSEWHERE | SERVICE).values() for name in names):
         file, _, test = name.partition("::")
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
         assert test in {node.name for node in ast.walk(tree) if hasattr(node, "name")}, name
