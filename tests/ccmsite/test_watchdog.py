@@ -1,9 +1,16 @@
 """The watchdog of the event loop: it tells where the loop stands still, once, and says nothing otherwise."""
 
 import asyncio
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
 import threading
 
 import pytest
+from test_server import ROOT, SCRIPT
 
 from ccmsite.server.watchdog import Watchdog
 
@@ -57,3 +64,23 @@ def test_a_watchdog_that_was_stopped_does_nothing_more(attribute):
     getattr(watchdog, attribute)()
     assert not loop._scheduled
     loop.close()
+
+
+@pytest.mark.server
+def test_93_the_server_watches_its_own_loop():
+    """What blocks a real server is named on its error output, with the line."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), "ours", str(port)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        assert process.stdout.readline().startswith("port")
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as client:
+            client.request("GET", "/blocked")
+            assert client.getresponse().status == 200
+    finally:
+        process.terminate()
+        _, told = process.communicate(timeout=20)
+    assert "the event loop stands still for over 250 ms" in told and "in stand_still" in told
