@@ -1,6 +1,7 @@
 """Addresses at which no scripted upstream answers: `place(name)` is a context with the address in it."""
 
 import contextlib
+import itertools
 import socket
 import threading
 
@@ -11,21 +12,25 @@ ODD = {
     "!nul": "http://127.0.0.1\x00/x",
     "!half-a-surrogate": "http://127.0.0.1/\ud83d",
 }
-DEAD_NAME = "name.invalid"
+DEAD = ".invalid"
+_numbers = itertools.count(1)
 
 
 @contextlib.contextmanager
 def names(resolve):
-    """While this holds, the dead name is looked up by `resolve`; every other name as always."""
+    """While this holds, dead names are looked up by `resolve`, others as always; each has a name of its own.
+
+    Who asks for a name that is being looked up shares that look-up, from a test before as well.
+    """
     original = socket.getaddrinfo
 
     def looked_up(host, *rest, **more):
-        dead = host in (DEAD_NAME, DEAD_NAME.encode())
-        return resolve() if dead else original(host, *rest, **more)
+        name = host.decode() if isinstance(host, bytes) else str(host)
+        return resolve() if name.endswith(DEAD) else original(host, *rest, **more)
 
     socket.getaddrinfo = looked_up
     try:
-        yield f"http://{DEAD_NAME}"
+        yield f"http://name{next(_numbers)}{DEAD}"
     finally:
         socket.getaddrinfo = original
 
