@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 import aiohttp
 import httpx
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.helpers import _EXC_SENTINEL as _NO_CAUSE
+from aiohttp.http_exceptions import HttpProcessingError
 from httpx_aiohttp import AiohttpTransport
 
 from providers import echo
@@ -129,8 +133,20 @@ def _client() -> httpx.AsyncClient:
     return client
 
 
+class _Connection(ResponseHandler):
+    """A connection whose body learns at once of bytes that are no HTTP: aiohttp tells only who waits for a head."""
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException = _NO_CAUSE) -> None:
+        super().set_exception(exc, exc_cause)
+        body = self._payload
+        if isinstance(exc, HttpProcessingError) and body is not None and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError("the body is no HTTP"))
+
+
 def _session() -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S, ttl_dns_cache=30)
+    made: Callable[..., ResponseHandler] = _Connection
+    connector._factory = partial(made, loop=asyncio.get_running_loop())
     return aiohttp.ClientSession(
         connector=connector, trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
     )

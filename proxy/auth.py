@@ -14,7 +14,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from proxy import snapshot
+from proxy import memory, snapshot
 from proxy.config import ConfigSnapshot, KeyConfig
 from proxy.errors import ApiError, bad_request
 from proxy.models.client_key import digest_of
@@ -23,7 +23,7 @@ _FORWARDING = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", 
 
 
 def check(headers: Mapping[str, str], client_host: str, config: ConfigSnapshot) -> str:
-    """The name of the client key, or "" where none is needed. Raises ApiError (400, 401).
+    """The name of the client key, or "" where none is needed. Raises ApiError (400, 401, 503).
 
     `headers` has lower-case names. Either of two keys shown may be the valid one.
     """
@@ -32,6 +32,8 @@ def check(headers: Mapping[str, str], client_host: str, config: ConfigSnapshot) 
         if (key := _find(shown, config)) is not None:
             return key.name
     if _key_needed(headers, client_host, host):
+        if _shown_keys(headers) and snapshot.in_doubt():
+            raise snapshot.unavailable()  # the key may be one that was made since the database went away
         raise ApiError(
             401, "authentication_error",
             "a client key is required: send it as x-api-key or Authorization: Bearer "
@@ -62,6 +64,7 @@ def gate(method: str, path: str, headers: list[tuple[bytes, bytes]], client_host
         return snapshot.unavailable()
     try:
         check(header_map(headers), client_host, config)
+        memory.admit()
     except ApiError as error:
         return error
     return None

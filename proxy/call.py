@@ -13,7 +13,7 @@ from providers.errors import Failure, FailureKind
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
 from providers.wire.signatures import blobs_in
-from proxy import drill
+from proxy import drill, memory
 from proxy.attempts import Attempt
 from proxy.config import ConfigSnapshot
 from proxy.errors import ApiError, from_failure
@@ -206,7 +206,8 @@ class Call:
         record.why = self.why()
         record.cost_usd = self._cost()
         capture = self.config.capture
-        if capture.bodies == "all" or (capture.bodies == "errors" and record.outcome != "ok"):
+        wanted = capture.bodies == "all" or (capture.bodies == "errors" and record.outcome != "ok")
+        if wanted and not memory.is_tight():
             source = self.request.source
             sent = source.body if source else self.request.body  # what the client said, not what became of it
             record.body = zlib.compress(_without_secrets(sent, capture.max_bytes, self.config.secrets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from providers.outbound.base import Translator
@@ -56,6 +57,11 @@ class Part:
         """One upstream event. Raises UpstreamFailure and MalformedJson."""
         for made in self._translator.feed(event):
             self._take(made)
+
+    def whole(self, events: Iterable[MessagesEvent]) -> None:
+        """All that the upstream has to say, from one that did not stream."""
+        for event in events:
+            self._take(event)
 
     def finish(self) -> None:
         """The upstream's stream has ended. Raises UpstreamFailure when it ended too early."""

@@ -41,7 +41,7 @@ class Progress:
         elif kind == "message_delta":
             self.only_thinks = False
             self._note_end(event)
-        elif kind == "content_block_start" and (self.only_thinks or not self.has_content):
+        elif kind == "content_block_start":
             self._note_start(event)
 
     @property

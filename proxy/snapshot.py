@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, cast
 
+from django.conf import settings
 from django.db import Error, connection, transaction
 
 from providers.model_facts import for_model
@@ -44,6 +45,8 @@ log = logging.getLogger("proxy.snapshot")
 REFRESH_S = 1.0
 FIRST_LOOK_S = 3.0
 """Seconds that somebody who needs a snapshot waits for the first look at the database."""
+DOUBT_S = 3.0
+"""Seconds without a word from the database after which a key that is not known may be a new one."""
 POLL_S = 0.02
 DRILL_HEADER = "x-ccm-drill"
 
@@ -55,10 +58,14 @@ _looked = threading.Event()
 """The first look at the database is over, however it went."""
 _waited_until = 0.0
 _trouble = ""
+_confirmed = 0.0
+"""When the database last said that the snapshot in force is still the truth."""
 
 
 def loaded() -> ConfigSnapshot | None:
-    """The snapshot in force, or None while none could be loaded."""
+    """The snapshot in force, or None while none could be loaded or confirmed for too long."""
+    if _watcher is not None and time.monotonic() - _confirmed > settings.CCM_STALE_CONFIG_S:
+        return None
     return _current
 
 
@@ -67,9 +74,17 @@ def trouble() -> str:
     return _trouble
 
 
+def in_doubt() -> bool:
+    """True while the snapshot in force may be out of date: the database fails, or has not answered for a while."""
+    return bool(_trouble) or (_watcher is not None and time.monotonic() - _confirmed > DOUBT_S)
+
+
 def unavailable() -> ApiError:
     """503: there is no configuration to serve this request by; the words say why."""
-    why = _trouble or "the configuration is still being read from the database"
+    silent = "the database has not answered for a while"
+    why = _trouble or (silent if _current is not None else "the configuration is still being read from the database")
+    if _current is not None and loaded() is None:
+        why = f"{why}; what was read before is too old to go by (CCM_STALE_CONFIG_MINUTES)"
     return ApiError(503, "api_error", f"{why}; GET /readyz says when it is there", {"retry-after": "1"})
 
 
@@ -79,9 +94,9 @@ async def current() -> ConfigSnapshot:
         watch()
         while not _looked.is_set() and time.monotonic() < _waited_until:  # noqa: ASYNC110 (a thread sets it)
             await asyncio.sleep(POLL_S)  # no thread: a database that hangs must not use them up
-        if _current is None:
-            raise unavailable()
-    return _current
+    if (found := loaded()) is None:
+        raise unavailable()
+    return found
 
 
 def start() -> ConfigSnapshot | None:
@@ -104,8 +119,8 @@ def watch() -> None:
 
 def refresh() -> ConfigSnapshot:
     """Load the configuration now and put it in force."""
-    global _current
-    _current = load()
+    global _current, _confirmed
+    _current, _confirmed = load(), time.monotonic()
     return _current
 
 
@@ -134,7 +149,7 @@ def _watch() -> None:
 
 
 def _look() -> None:
-    global _trouble
+    global _trouble, _confirmed
     try:
         if _current is None or ConfigRevision.current() != _current.revision:
             refresh()
@@ -147,7 +162,7 @@ def _look() -> None:
     else:
         if _trouble:
             log.warning("the configuration can be read again")
-        _trouble = ""
+        _trouble, _confirmed = "", time.monotonic()
 
 
 def _explained(error: Exception) -> str:
@@ -164,8 +179,8 @@ def _explained(error: Exception) -> str:
 def load() -> ConfigSnapshot:
     """Read the whole configuration in one transaction."""
     with transaction.atomic():
-        settings = RouterSettings.objects.filter(pk=1).first() or RouterSettings()
-        timeouts = _timeouts(settings)
+        router = RouterSettings.objects.filter(pk=1).first() or RouterSettings()
+        timeouts = _timeouts(router)
         providers = _providers(timeouts)
         MEMORY.keep_only({account for p in providers.values() for account in p.template.accounts})
         models = {model.name: model for model in _models(providers)}
@@ -174,33 +189,33 @@ def load() -> ConfigSnapshot:
             models=models,
             models_folded={name.casefold(): model for name, model in models.items()},
             providers=providers,
-            router=_router(settings),
+            router=_router(router),
             rules=tuple(_rules()),
             keys={key.digest: key for key in _keys()},
             timeouts=timeouts,
-            streams=_streams(settings),
-            capture=CaptureConfig(cast(Any, settings.capture_bodies), settings.capture_max_kb * 1024),
+            streams=_streams(router),
+            capture=CaptureConfig(cast(Any, router.capture_bodies), router.capture_max_kb * 1024),
             drills=tuple(_drills()),
             prices=price_book.load({name: row.template.preset.name for name, row in providers.items()}),
             secrets=tuple(dict.fromkeys(_secrets(providers))),
         )
 
 
-def _streams(settings: RouterSettings) -> StreamConfig:
+def _streams(row: RouterSettings) -> StreamConfig:
     return StreamConfig(
-        settings.continue_streams,
-        cast(Any, settings.mid_stream_failure),
-        settings.adaptive_first_content,
-        settings.hold_thinking_s,
+        row.continue_streams,
+        cast(Any, row.mid_stream_failure),
+        row.adaptive_first_content,
+        row.hold_thinking_s,
     )
 
 
-def _timeouts(settings: RouterSettings) -> Timeouts:
+def _timeouts(row: RouterSettings) -> Timeouts:
     return Timeouts(
-        settings.connect_timeout_s,
-        settings.first_content_timeout_s,
-        settings.idle_timeout_s,
-        settings.total_timeout_s,
+        row.connect_timeout_s,
+        row.first_content_timeout_s,
+        row.idle_timeout_s,
+        row.total_timeout_s,
     )
 
 
@@ -248,20 +263,20 @@ def _target(mapping: ModelMapping, provider: ProviderConfig) -> Target:
     return for_model(template, mapping.actual_model, mapping.context_window, mapping.max_output_tokens)
 
 
-def _router(settings: RouterSettings) -> RouterConfig:
+def _router(row: RouterSettings) -> RouterConfig:
     def name(model: LogicalModel | None) -> str:
         return model.name if model is not None else ""
 
     return RouterConfig(
-        name(settings.default),
-        name(settings.background),
-        name(settings.think),
-        name(settings.websearch),
-        _pattern(settings.auto_map_regex),
-        settings.auto_map_known,
-        _pattern(settings.background_regex),
-        cast(Any, settings.think_min_effort),
-        settings.scale_counts,
+        name(row.default),
+        name(row.background),
+        name(row.think),
+        name(row.websearch),
+        _pattern(row.auto_map_regex),
+        row.auto_map_known,
+        _pattern(row.background_regex),
+        cast(Any, row.think_min_effort),
+        row.scale_counts,
     )
 
 

@@ -18,6 +18,7 @@ from providers.targets import Target, Timeouts
 from providers.wire.messages import MessagesRequest, Usage
 from providers.wire.spans import MalformedJson
 from providers.wire.sse import EventTooLarge, SseDecoder
+from providers.wire.unfold import unfold
 from proxy import drill
 from proxy.attempts import Attempt
 from proxy.call import Call
@@ -89,9 +90,11 @@ class StreamRun:
             async with asyncio.timeout(first_content) as limit, sending as response:
                 await checked(entry, target, response)
                 if "event-stream" not in response.headers.get("content-type", "event-stream"):
-                    outbound.reply(await response.read(MAX_REPLY), request, target)
-                    raise UpstreamFailure(Failure(FailureKind.GARBLED, "not the stream that was asked for", 200))
-                await self._forward(response, part, current, entry, limit)
+                    # Some servers have whole answers only. What is none, or is an error, fails here.
+                    part.whole(unfold(outbound.reply(await response.read(MAX_REPLY), request, target)))
+                    await self._end(part, current, entry)
+                else:
+                    await self._forward(response, part, current, entry, limit)
         except UpstreamFailure as error:
             raise self._placed(error.failure) from error
         except (MalformedJson, EventTooLarge) as error:
@@ -174,10 +177,13 @@ class StreamRun:
         for sse in decoder.finish():
             part.feed(sse)
         part.finish()
-        self._note(part.progress, target)
+        await self._end(part, current, entry)
+
+    async def _end(self, part: Part, current: Attempt, entry: AttemptRecord) -> None:
+        self._note(part.progress, current.target)
         if not part.may_be_empty and not current.last:
             raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer holds no content", 200))
-        self._commit(entry, target)
+        self._commit(entry, current.target)
         await self._pipe.put(part.taken())
 
     def _note(self, progress: Progress, target: Target) -> None:

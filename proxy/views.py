@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 
 from providers.wire.messages import MessagesRequest, Operation
 from providers.wire.tokens import estimate_tokens
-from proxy import auth, engine, models_list, readiness, snapshot
+from proxy import auth, engine, memory, models_list, readiness, snapshot
 from proxy.body import StreamBody
 from proxy.call import Call
 from proxy.config import ConfigSnapshot
@@ -95,6 +95,7 @@ async def _answer(request: HttpRequest, inbound: Inbound, operation: Operation) 
         config = await snapshot.current()
         headers = _headers(request)
         record.client_key = auth.check(headers, _client_host(request), config)
+        memory.admit()
         call = _begin(request, headers, inbound, operation, config, record)
     except ApiError as error:
         return error_response(error, inbound, request_id)

@@ -112,6 +112,7 @@ def running(application):
     """
     illegal = []
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does not know that this is TCP
     port = listener.getsockname()[1]
     server = uvicorn.Server(
         uvicorn.Config(checked(application, illegal), log_level="warning", lifespan="off", ws="none")

@@ -20,7 +20,10 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from tests import upstream_accounts  # noqa: F401 (fills FAULTS)
+from tests import (
+    upstream_accounts,  # noqa: F401 (fills FAULTS)
+    upstream_raw,  # noqa: F401 (registers its faults)
+)
 from tests.upstream_answers import Anthropic, OpenAI, dumps
 from tests.upstream_faults import FAULTS
 from tests.upstream_gemini import Gemini

@@ -185,9 +185,10 @@ async def close(ex):
 
 
 @fault
-async def badchunk(ex):
-    """Content, then a chunk whose size is no number."""
+async def badchunk(ex, milliseconds="0"):
+    """badchunk[/<ms>]: content, and after a pause a chunk whose size is no number."""
     await ex.opening()
+    await asyncio.sleep(int(milliseconds) / 1000)
     await ex.raw(b"zz\r\noops\r\n")
     ex.close()
 
@@ -385,8 +386,10 @@ async def overtime(ex):
 
 
 @fault
-async def badevent(ex):
-    """Content, then an event whose data is no JSON."""
+async def badevent(ex, milliseconds="0"):
+    """badevent[/<ms>]: content, and after a pause an event whose data is no JSON."""
     await ex.head(200, "text/event-stream")
-    await ex.chunk(*ex.first_frames(), b'event: content_block_delta\ndata: {"type": oops\n\n')
+    await ex.chunk(*ex.first_frames())
+    await asyncio.sleep(int(milliseconds) / 1000)
+    await ex.chunk(b'event: content_block_delta\ndata: {"type": oops\n\n')
     await ex.finish()

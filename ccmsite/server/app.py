@@ -18,6 +18,7 @@ from twisted.internet import reactor
 from ccmsite.server.channel import Factory, Pace
 from ccmsite.server.inbox import Inbox
 from ccmsite.server.request import Gate, Request
+from ccmsite.server.watchdog import Watchdog
 
 log = logging.getLogger("ccmsite.server")
 
@@ -74,6 +75,7 @@ class Server(daphne_server.Server):
         loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.drain)
+        Watchdog(loop).start()
         reactor.callWhenRunning(self._ready)
         reactor.callWhenRunning(self._look_at_arrivals)
         if self._parent_pid is not None:

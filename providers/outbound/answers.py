@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.errors import Failure, FailureKind, UpstreamFailure, plain_words
 from providers.wire.messages import MessagesRequest
-from providers.wire.spans import MalformedJson, loads
+from providers.wire.spans import MalformedJson, loads, loads_told
 
 
 def message_id(upstream_id: Any, messages: MessagesRequest) -> str:
@@ -29,7 +29,7 @@ def garbled(words: str) -> UpstreamFailure:
 def answer_object(body: bytes) -> dict[str, Any]:
     """A whole answer as a JSON object. Raises UpstreamFailure (garbled) with the upstream's first words."""
     try:
-        answer = loads(body)
+        answer = loads_told(body)
     except MalformedJson as error:
         words = plain_words(body.decode("utf-8", "replace"), 200) if body.strip() else "the answer was empty"
         raise garbled(words) from error
@@ -51,7 +51,7 @@ def counted_number(body: bytes, key: str) -> int | None:
 def event_object(data: bytes) -> dict[str, Any]:
     """One stream event's data as a JSON object. Raises UpstreamFailure (garbled) with its first words."""
     try:
-        event = loads(data)
+        event = loads_told(data)
     except MalformedJson as error:
         words = plain_words(data.decode("utf-8", "replace"), 100)
         raise garbled(f"an event is not JSON: {words}") from error

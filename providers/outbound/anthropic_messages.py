@@ -16,7 +16,7 @@ from providers.outbound.error_bodies import NO_REASON
 from providers.outbound.listing import list_request, listed_names
 from providers.outbound.retry_after import retry_after_seconds
 from providers.outbound.vertex import published, vertex_models
-from providers.outbound.wordings import too_long_message
+from providers.outbound.wordings import NO_NUMBERS, too_long_message
 from providers.targets import Target, UpstreamRequest
 from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest, Usage
 from providers.wire.spans import (
@@ -95,7 +95,7 @@ class AnthropicMessages:
             members = scan_object(body)
             error, usage = (loads(members.get(key, b"null")) for key in ("error", "usage"))
         except MalformedJson as malformed:
-            words = plain_words(body.decode("utf-8", "replace")) if body.strip() else "the answer was empty"
+            words = plain_words(body.decode("utf-8", "replace"), 200) if body.strip() else "the answer was empty"
             raise UpstreamFailure(Failure(FailureKind.GARBLED, words, 200)) from malformed
         if members.get("type") == b'"error"' or error is not None:
             raise UpstreamFailure(failure_from_error(error, 200))
@@ -174,9 +174,9 @@ class Relay:
 
     def feed(self, event: ServerSentEvent) -> Sequence[MessagesEvent]:
         """One upstream event as the client may see it. Raises UpstreamFailure for `error` events and garbage."""
-        if event.is_comment or self._ended:
-            return ()
         data = event.data
+        if not data or self._ended:
+            return ()  # an event without data is none, whatever its name
         if not (data.startswith(b"{") and data.rstrip().endswith(b"}")):
             if event.name == "ping":
                 return ()
@@ -240,6 +240,8 @@ def failure_from_error(error: object, status: int, retry_after_s: float | None =
         kind = FailureKind.QUOTA
     if kind in (FailureKind.REJECTED, FailureKind.TOO_LONG) and (rewritten := too_long_message(message)):
         kind, message = FailureKind.TOO_LONG, rewritten
+    elif kind is FailureKind.TOO_LONG:
+        message = NO_NUMBERS  # the client shrinks the conversation for these words only
     return Failure(kind, plain_words(message) or NO_REASON, status, retry_after_s, kind_name or None)
 
 

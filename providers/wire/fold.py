@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from providers.wire.grammar import Grammar
+from providers.wire.grammar import KNOWN, Grammar
 from providers.wire.messages import MessagesEvent, MessagesReply, Usage
 from providers.wire.spans import MalformedJson, dumps, loads
 
@@ -15,13 +15,15 @@ class StreamFailed(ValueError):
 
 
 def fold(events: Iterable[MessagesEvent]) -> MessagesReply:
-    """The reply that the events make, from message_start to message_stop; pings are skipped.
+    """The reply that the events make, from message_start to message_stop; pings and unknown kinds are skipped.
 
     A tool's input that was cut off is an empty object. Raises GrammarError when the events
     are in no legal order or end too early, StreamFailed when one of them is an error.
     """
     grammar, message = Grammar(), _Message()
     for event in events:
+        if event.type not in KNOWN:
+            continue
         grammar.feed(event)
         message.take(event)
     grammar.finish()

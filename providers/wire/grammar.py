@@ -46,6 +46,8 @@ _STEPS = (
     "message_delta",
     "message_stop",
 )
+KNOWN = (*_STEPS, "ping", "error")
+"""Every kind of event that there is today; the reference asks readers to pass over others."""
 
 
 def _member(payload: dict[str, Any], key: str) -> dict[str, Any]:

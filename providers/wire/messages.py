@@ -22,6 +22,7 @@ from providers.wire.spans import (
     item_spans,
     join_object,
     loads,
+    loads_told,
     member_spans,
     replace_member,
     scan_object,
@@ -188,7 +189,7 @@ class MessagesEvent:
 
     def payload(self) -> dict[str, Any]:
         """The parsed JSON. Raises MalformedJson."""
-        parsed = loads(self.json)
+        parsed = loads_told(self.json)
         if not isinstance(parsed, dict):
             raise MalformedJson("an event's data must be a JSON object")
         return parsed

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 
 os.environ["CCM_ENV_FILE"] = os.devnull
 os.environ["SECRET_KEY"] = "only-for-tests"
@@ -17,6 +18,11 @@ MAX_BODY = 4_000_000
 PIECE = b"x" * 65_536
 
 
+def stand_still():
+    """Block the event loop, as no application should."""
+    time.sleep(0.8)
+
+
 async def application(scope, receive, send):
     """What each path does is what one test looks at."""
     if scope["type"] == "websocket":
@@ -28,6 +34,8 @@ async def application(scope, receive, send):
     path = scope["path"]
     if path in ("/slow", "/soon"):
         await asyncio.sleep(2.5 if path == "/slow" else 0.8)
+    if path == "/blocked":
+        stand_still()
     if path.endswith("/broken"):
         raise ValueError("before anything was said")
     await send({"type": "http.response.start", "status": 200, "headers": []})

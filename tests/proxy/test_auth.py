@@ -109,3 +109,16 @@ def test_repeated_beta_headers_are_joined():
     """anthropic-beta may come in several lines; no other header is merged."""
     headers = [(b"Anthropic-Beta", b"a"), (b"anthropic-beta", b"b"), (b"X", b"1"), (b"x", b"2")]
     assert auth.header_map(headers) == {"anthropic-beta": "a,b", "x": "2"}
+
+
+@pytest.mark.parametrize(("doubt", "status"), [(False, 401), (True, 503)])
+def test_an_unknown_key_may_be_a_new_one_while_the_database_is_away(monkeypatch, doubt, status):
+    """It is not refused for good then: 503 and a time to come back; who shows none is told that one is needed."""
+    monkeypatch.setattr(auth.snapshot, "in_doubt", lambda: doubt)
+    far = {"host": "localhost", "x-forwarded-for": "203.0.113.9"}
+    with pytest.raises(ApiError) as refused:
+        auth.check({**far, "x-api-key": "ccm_nobodys"}, "127.0.0.1", ConfigSnapshot())
+    assert refused.value.status == status
+    with pytest.raises(ApiError) as refused:
+        auth.check(far, "127.0.0.1", ConfigSnapshot())
+    assert refused.value.status == 401

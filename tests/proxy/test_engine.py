@@ -121,10 +121,9 @@ FAILING = [
 @pytest.mark.parametrize(("fault", "kind", "calls"), FAILING)
 def test_failover_is_unseen(live, upstream, fault, kind, calls, preset):
     """Whatever happens before content, the next target answers with exactly one clean stream."""
-    short = Timeouts(1, 0.4, 2, 20)
-    live.configure(
-        config_of({"smart": [at(upstream, fault, "bad", preset, timeouts=short), at(upstream, "ok", "good", preset)]})
-    )
+    limits = Timeouts(1, 0.4, 2, 20) if kind == "timed_out" else Timeouts(10, 10, 10, 20)
+    good = at(upstream, "ok", "good", preset, timeouts=Timeouts(10, 10, 10, 20))
+    live.configure(config_of({"smart": [at(upstream, fault, "bad", preset, timeouts=limits), good]}))
     answer = post(live, {"stream": True})
     assert answer.status_code == 200, answer.text
     names = [event.type for event in events_of(answer.content)]

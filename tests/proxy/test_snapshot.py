@@ -1,4 +1,5 @@
 import asyncio
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -186,3 +187,38 @@ def test_every_enabled_key_is_in_memory_and_a_broken_one_is_left_out(provider, c
     assert set(config.secrets) == set(secrets)
     assert (target.priority, target.weight, target.max_concurrency, target.problem) == (4, 7, 3, "")
     assert "provider main: its key lost is left out" in caplog.text
+
+
+@pytest.fixture
+def watched(database_away, monkeypatch, settings):
+    """A snapshot that the database confirmed so many seconds ago, while it is watched."""
+
+    def since(seconds):
+        monkeypatch.setattr(snapshot, "_current", ConfigSnapshot(revision=1))
+        monkeypatch.setattr(snapshot, "_watcher", SimpleNamespace())
+        monkeypatch.setattr(snapshot, "_confirmed", time.monotonic() - seconds)
+
+    settings.CCM_STALE_CONFIG_S = 900
+    return since
+
+
+@pytest.mark.parametrize(("seconds", "doubt", "there"), [(1, False, True), (60, True, True), (901, True, False)])
+async def test_a_snapshot_that_nobody_confirms_gets_old(watched, seconds, doubt, there):
+    """After seconds it is in doubt, after the setting's time nobody is served by it, and the words name the setting."""
+    watched(seconds)
+    assert snapshot.in_doubt() is doubt
+    assert (snapshot.loaded() is not None) is there
+    if there:
+        assert (await snapshot.current()).revision == 1
+        return
+    with pytest.raises(ApiError, match="CCM_STALE_CONFIG_MINUTES") as refused:
+        await snapshot.current()
+    assert refused.value.status == 503
+
+
+def test_a_snapshot_that_is_confirmed_is_young_again(watched, monkeypatch):
+    """One look at a database that answers is enough."""
+    watched(901)
+    monkeypatch.setattr(snapshot.ConfigRevision, "current", lambda: 1)
+    snapshot._look()
+    assert snapshot.loaded() is not None and not snapshot.in_doubt()

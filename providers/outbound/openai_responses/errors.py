@@ -9,10 +9,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from providers.errors import Failure, FailureKind, kind_of_status, plain_words
-from providers.outbound.error_bodies import NO_REASON, error_words
+from providers.outbound.error_bodies import NO_REASON, error_in, error_words
 from providers.outbound.retry_after import MAX_S, MIN_S, retry_after_seconds
 from providers.outbound.wordings import too_long_message
-from providers.wire.spans import MalformedJson, loads
 
 _QUOTA_CODES = {
     "insufficient_quota", "billing_hard_limit_reached", "quota_exceeded", "usage_limit_reached", "usage_not_included",
@@ -45,14 +44,7 @@ _WAIT = re.compile(r"try again in (\d+(?:\.\d+)?) ?(ms|s\b|seconds?)", re.IGNORE
 
 def status_failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """What an answer other than 2xx means. `headers` has lower-case names."""
-    try:
-        parsed = loads(body)
-    except MalformedJson:
-        parsed = body.decode("utf-8", "replace")
-    if isinstance(parsed, list) and parsed:
-        parsed = parsed[0]
-    error = (parsed.get("error") or parsed) if isinstance(parsed, dict) else parsed
-    return _failure(error, status, headers)
+    return _failure(error_in(body), status, headers)
 
 
 def error_failure(error: Any, status: int) -> Failure:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from providers.errors import FailureKind, UpstreamFailure
 from providers.outbound.anthropic_messages import ANTHROPIC_MESSAGES, Relay
+from providers.outbound.wordings import NO_NUMBERS
 from providers.wire.sse import ServerSentEvent, SseDecoder
 from tests.cast import KEY, anthropic_stream, frame, request, target
 from tests.providers.outbound.odd_bodies import json_values
@@ -153,10 +154,11 @@ def test_what_is_no_reply_is_a_failure(body, kind):
     ],
 )  # fmt: skip
 def test_a_status_names_the_kind(status, type_, kind):
-    """The status decides, the type refines; message, type and wait are kept."""
+    """The status decides, the type refines; message, type and wait are kept, but what is too long is told as such."""
     body = json.dumps({"type": "error", "error": {"type": type_, "message": "words"}}).encode()
     found = ANTHROPIC_MESSAGES.failure(status, {"retry-after": "3"}, body)
-    assert (found.kind, found.message, found.retry_after_s) == (FailureKind(kind), "words", 3.0)
+    words = NO_NUMBERS if kind == "too_long" else "words"
+    assert (found.kind, found.message, found.retry_after_s) == (FailureKind(kind), words, 3.0)
     assert found.error_type == (type_ or None)
 
 

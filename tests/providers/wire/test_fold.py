@@ -119,6 +119,13 @@ def test_an_error_event_is_no_reply(event, words):
         fold([*written(lambda writer: [writer.text("a")])[:3], event])
 
 
+def test_an_event_of_a_later_kind_is_passed_over():
+    """What is new to us makes no reply worse."""
+    whole = written(lambda writer: [writer.text("a")])
+    novelty = MessagesEvent.of({"type": "novelty", "x": 1})
+    assert fold([whole[0], novelty, *whole[1:]]) == fold(whole)
+
+
 def test_an_illegal_or_unfinished_stream_is_refused():
     """Events out of order, a missing end and no events at all break the grammar."""
     whole = written(lambda writer: [writer.text("a")])
