@@ -14,6 +14,7 @@ from typing import Any
 
 from daphne import server as daphne_server
 from twisted.internet import reactor
+from twisted.internet.main import CONNECTION_DONE
 
 from ccmsite.server.channel import Factory, Pace
 from ccmsite.server.inbox import Inbox
@@ -25,6 +26,8 @@ BACKLOG = 2048
 STALL_S = 120.0
 """Seconds without progress after which a client that does not read is cut."""
 DRAIN_S = 30.0
+HAND_OVER_S = 0.1
+"""Seconds after the door has closed in which a request that was on its way is still taken."""
 FAREWELL_S = 3.0
 """Seconds that a request gets to clean up once it was told that its client is gone."""
 LOOKS_PER_WINDOW = 10
@@ -63,7 +66,9 @@ class Server(daphne_server.Server):
         self._ready = ready
         self._parent_pid = parent_pid
         self._port: Any = None
+        self._drainer: asyncio.Future[None] | None = None
         self.draining = False
+        """True once new requests are sent away."""
 
     def _open(self) -> None:
         self.http_factory = Factory(self)
@@ -120,16 +125,17 @@ class Server(daphne_server.Server):
 
     def drain(self) -> None:
         """Stop listening, let running requests end, tell the rest that it is over, then exit."""
-        if not self.draining:
-            self.draining = True
+        if self._drainer is None:
             log.info("draining: %d requests are running", len(self._running()))
             self._drainer = asyncio.ensure_future(self._drain())
 
     async def _drain(self) -> None:
         self._listener.close()
         if self._port is not None:
-            await self._port.stopListening().asFuture(asyncio.get_running_loop())
+            self._close_the_door()
         try:
+            await asyncio.sleep(HAND_OVER_S)
+            self.draining = True
             for channel in list(self.http_factory.channels):
                 channel.drain()
             await self._wait_for_requests(self._drain_s)
@@ -139,6 +145,15 @@ class Server(daphne_server.Server):
             await asyncio.to_thread(self._on_exit)
         finally:
             self.stop()
+
+    def _close_the_door(self) -> None:
+        # Who is connected but not accepted yet would be reset by the kernel: a balancer behind which another
+        # server waits has no way to tell that nothing has happened. So they are let in, and nothing comes between.
+        before = -1
+        while self._port.sessionno != before:
+            before = self._port.sessionno
+            self._port.doRead()
+        self._port.connectionLost(CONNECTION_DONE)
 
     async def _wait_for_requests(self, seconds: float) -> None:
         end = asyncio.get_running_loop().time() + seconds

@@ -1,5 +1,6 @@
 """What a client meets on its connection while the server ends."""
 
+import contextlib
 import json
 import signal
 import time
@@ -28,6 +29,7 @@ def draining(served):
             served.process.send_signal(signal.SIGTERM)
             while accepts(f"127.0.0.1:{served.port}"):  # the listening socket is gone once the drain has begun
                 time.sleep(0.01)
+            time.sleep(0.2)  # what was on its way is still taken
 
         yield begin
 
@@ -49,6 +51,19 @@ def says_come_back(received):
         and b"retry-after: " in head
         and (told["type"], told["error"]["type"]) == ("error", "api_error")
     )
+
+
+def test_who_waits_at_the_door_is_let_in(served):
+    """Connections that the kernel has taken and the server has not yet: the drain answers them, none is reset."""
+    with contextlib.ExitStack() as opened:
+        served.process.send_signal(signal.SIGSTOP)
+        clients = [opened.enter_context(served.connect()) for _ in range(150)]
+        for client in clients:
+            ask(client, "/root")
+        served.process.send_signal(signal.SIGTERM)
+        served.process.send_signal(signal.SIGCONT)
+        answers = [read_all(client) for client in clients]
+    assert all(received.startswith(b"HTTP/1.1 200 ") and b"bye" in received and ended for received, ended in answers)
 
 
 def test_a_connection_at_rest_is_closed_at_once(served, draining):
