@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -48,7 +48,8 @@ class Server(daphne_server.Server):
     def __init__(
         self, application: Any, listener: socket.socket, *, max_body_bytes: int, gate: Gate | None = None,
         drain_s: float = DRAIN_S, stall_s: float = STALL_S, pace: Pace | None = None,
-        on_exit: Callable[[], None] = lambda: None, ready: Callable[[], None] = lambda: None,
+        on_exit: Callable[[], None] = lambda: None, close: Callable[[], Awaitable[None]] | None = None,
+        ready: Callable[[], None] = lambda: None,
         parent_pid: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
@@ -63,6 +64,7 @@ class Server(daphne_server.Server):
         self._stall_s = stall_s
         self._pace = pace or Pace()
         self._on_exit = on_exit
+        self._close = close
         self._ready = ready
         self._parent_pid = parent_pid
         self._port: Any = None
@@ -142,6 +144,8 @@ class Server(daphne_server.Server):
             for protocol in self._running():
                 _say_goodbye(protocol)
             await self._wait_for_requests(FAREWELL_S)
+            if self._close is not None:
+                await self._close()
             await asyncio.to_thread(self._on_exit)
         finally:
             self.stop()

@@ -1,6 +1,7 @@
 """Clients of a soak run: each asks again and again in one of three dialects, and some leave."""
 
 import asyncio
+import contextlib
 import json
 import random
 import struct
@@ -168,7 +169,7 @@ async def ask(plan, server, port):
         end = "refused"
     except TimeoutError:
         end = "hung"
-    except (ConnectionError, asyncio.IncompleteReadError):
+    except (OSError, asyncio.IncompleteReadError):
         end = "broken"
     except (ValueError, KeyError, IndexError, TypeError) as error:
         end, answer.complaint = "broken", f"unreadable: {type(error).__name__} {error}: {answer.raw[-300:]!r}"
@@ -181,7 +182,8 @@ async def ask(plan, server, port):
 
 def _close(writer, with_reset):
     if with_reset:
-        writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        with contextlib.suppress(OSError):  # the server may have been quicker
+            writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
     writer.close()
 
 
@@ -225,11 +227,11 @@ async def _leave_after(reading, seconds):
 class Load:
     """So many clients at once, until they are told to stop."""
 
-    def __init__(self, seed, ports, models, clients=10):
+    def __init__(self, seed, ports, models, clients=10, leaving=0.15):
         self.operations, self.raw = [], []
         self._chance = random.Random(seed)
         self._ports, self._models, self._clients = ports, models, clients
-        self._asked = 0
+        self._leaving, self._asked = leaving, 0
         self.over = asyncio.Event()
 
     async def run(self):
@@ -244,11 +246,11 @@ class Load:
                 await asyncio.sleep(0.3)  # a bounded load, also at a closed door
             self.raw.append(raw)
 
-    async def one(self, server, port, leaving=0.15):
+    async def one(self, server, port, leaving=None):
         """One request, noted down."""
         self._asked += 1
         nonce = f"n{self._asked}x{self._chance.randrange(1 << 24):06x}"
-        plan = Plan(self._chance, nonce, self._models, leaving)
+        plan = Plan(self._chance, nonce, self._models, self._leaving if leaving is None else leaving)
         operation, raw = await ask(plan, server, port)
         self.operations.append(operation)
         return operation, raw
