@@ -20,7 +20,7 @@ from tests.soak.history import Row
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FIELD_KEY = "dGVzdC1rZXktdGVzdC1rZXktdGVzdC1rZXktdGVzdCE="
-START_S = 40.0
+START_S = 120.0
 SET_UP = """
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "ccmsite.settings"

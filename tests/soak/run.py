@@ -28,9 +28,9 @@ KINDS = {"ann": "anthropic-compatible", "ben": "anthropic-compatible", "cho": "o
 MODELS = {"native": ("ann", "ben"), "mixed": ("ann", "cho", "dan"), "foreign": ("cho", "dan")}
 ROUTER = """
 [router]
-connect_timeout_s = 4
-first_content_timeout_s = 4
-idle_timeout_s = 4
+connect_timeout_s = 6
+first_content_timeout_s = 6
+idle_timeout_s = 6
 total_timeout_s = 60
 """
 
