@@ -37,24 +37,24 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def environment(home, database_url):
+def environment(home, database_url, redis_url=""):
     """What every process of one installation has in its environment."""
     ours = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     return ours | {
         "CCM_ENV_FILE": os.devnull, "SECRET_KEY": "only-for-tests", "CCM_FIELD_KEYS": FIELD_KEY,
         "DATABASE_URL": database_url, "CCM_RUN_DIR": str(home / "run"), "CCM_REQUIRE_CLIENT_KEY": "auto",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(ROOT), "REDIS_URL": redis_url,
     }  # fmt: skip
 
 
 class Member:
     """One server process with a port and a run directory of its own; it may have several lives."""
 
-    def __init__(self, name, home, database_url, drain_s):
+    def __init__(self, name, home, env, drain_s):
         self.name, self.port, self.home = name, free_port(), home
         self.run_dir = home / f"run-{name}"
         self._drain_s = drain_s
-        self._env = environment(home, database_url) | {"CCM_RUN_DIR": str(self.run_dir)}
+        self._env = env | {"CCM_RUN_DIR": str(self.run_dir)}
         self.process = None
 
     def start(self):
@@ -183,6 +183,40 @@ class Postgres:
         self._run("pg_ctl", "-w", "-m", "immediate", "stop")
 
 
+class Redis:
+    """A server of our own that is killed and frozen in turn."""
+
+    def __init__(self, home):
+        self._home, self.port, self._outages = home, free_port(), 0
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    @staticmethod
+    def is_there():
+        """Whether it is installed."""
+        return shutil.which("redis-server") is not None
+
+    def start(self):
+        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", self._home]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+    def away(self, seconds):
+        """Gone for so long, or there and silent."""
+        self._outages += 1
+        if self._outages % 2:
+            self.close()
+            time.sleep(seconds)
+            self.start()
+        else:
+            self._process.send_signal(signal.SIGSTOP)
+            time.sleep(seconds)
+            self._process.send_signal(signal.SIGCONT)
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
+
+
 DATABASES = {"sqlite": Sqlite, "postgres": Postgres}
 
 
@@ -198,15 +232,15 @@ def rows_of(database):
 
 
 @contextlib.contextmanager
-def cluster(home, database, config, names, drain_s):
+def cluster(home, database, config, names, drain_s, redis_url=""):
     """An installation with a configuration, and its running servers."""
-    env = environment(home, database.url)
+    env = environment(home, database.url, redis_url)
     (home / "soak.toml").write_text(config)
     done = subprocess.run(
         [sys.executable, "-c", SET_UP, str(home / "soak.toml")], env=env, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    members = [Member(name, home, database.url, drain_s) for name in names]
+    members = [Member(name, home, env, drain_s) for name in names]
     try:
         for member in members:
             member.start()

@@ -73,7 +73,8 @@ class Row:
 class Incident:
     """What was done to a server, or to the database (`server` is ""), until it was whole again.
 
-    `kind` is `kill`, `term`, `pause` or `database`; `code` the exit code of a server that was told to end.
+    `kind` is `kill`, `term`, `pause`, `database` or `redis`, which excuses nothing. `code` is the exit code of a server
+    that was told to end.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What goes wrong in a soak run besides the upstreams, drawn from a seed: one server at a time, and the database."""
+"""What goes wrong in a soak run besides the upstreams, drawn from a seed: a server at a time, the database, Redis."""
 
 import asyncio
 import random
@@ -12,21 +12,22 @@ KINDS = ("kill", "pause", "term")
 class Nemesis:
     """Breaks things and puts them right again; `incidents` tells what and when."""
 
-    def __init__(self, seed, members, database, pause_s=(0.5, 3.0), outage_s=(1.0, 4.0), rest_s=(1.0, 4.0)):
+    def __init__(self, seed, members, database, redis=None, pause_s=(0.5, 3.0), outage_s=(1.0, 4.0), rest_s=(1.0, 4.0)):
         self._chance = random.Random(f"nemesis {seed}")
-        self._members, self._database = members, database
+        self._members = members
+        self._things = {"database": database, **({"redis": redis} if redis else {})}
         self._pause_s, self._outage_s, self._rest_s = pause_s, outage_s, rest_s
         self.incidents = []
 
     async def haunt(self, seconds):
         """Trouble for so long; everything is put right at the end."""
         until = time.monotonic() + seconds
-        await asyncio.gather(self._servers(until), self._outages(until))
+        await asyncio.gather(self._servers(until), *(self._outages(thing, until) for thing in self._things))
 
     async def once(self):
-        """Each kind of trouble once, to three servers at almost the same time, and an outage of the database."""
+        """Each kind of trouble once, to three servers at almost the same time, and an outage of what they need."""
         victims = self._chance.sample(self._members, len(KINDS))
-        await asyncio.gather(self._outage(), *map(self._strike_soon, KINDS, victims))
+        await asyncio.gather(*map(self._outage, self._things), *map(self._strike_soon, KINDS, victims))
 
     async def _strike_soon(self, kind, member):
         await asyncio.sleep(self._chance.uniform(*self._rest_s))
@@ -49,13 +50,13 @@ class Nemesis:
             await asyncio.to_thread(member.wait)
         self.incidents.append(Incident(kind, member.name, began, time.monotonic(), code))
 
-    async def _outages(self, until):
+    async def _outages(self, thing, until):
         while time.monotonic() < until:
             await asyncio.sleep(self._chance.uniform(*self._rest_s))
-            await self._outage()
+            await self._outage(thing)
 
-    async def _outage(self):
+    async def _outage(self, thing):
         await asyncio.sleep(self._chance.uniform(*self._rest_s))
         began = time.monotonic()
-        await asyncio.to_thread(self._database.away, self._chance.uniform(*self._outage_s))
-        self.incidents.append(Incident("database", "", began, time.monotonic()))
+        await asyncio.to_thread(self._things[thing].away, self._chance.uniform(*self._outage_s))
+        self.incidents.append(Incident(thing, "", began, time.monotonic()))

@@ -6,6 +6,7 @@ and then the exit code is 1. The seed draws every choice; what it cannot draw is
 
 import argparse
 import asyncio
+import contextlib
 import pathlib
 import random
 import sys
@@ -15,7 +16,7 @@ from collections import Counter
 
 from tests.soak.checker import violations
 from tests.soak.clients import Load
-from tests.soak.cluster import DATABASES, cluster, rows_of
+from tests.soak.cluster import DATABASES, Redis, cluster, rows_of
 from tests.soak.history import History, Survivor
 from tests.soak.nemesis import Nemesis
 from tests.soak.provider import SoakUpstream
@@ -52,11 +53,15 @@ def config(url):
     return "".join(parts)
 
 
-async def soak(home, database, seed, seconds, *, sweep=True, clients=10, **nemesis_options):
+async def soak(home, database, redis, seed, seconds, *, sweep=True, clients=10, **nemesis_options):
     """The history of one run: so long, or for no seconds one where everything goes wrong once."""
-    with SoakUpstream(seed) as upstream, cluster(home, database, config(upstream.url), SERVERS, DRAIN_S) as members:
+    redis_url = redis.url if redis else ""
+    with (
+        SoakUpstream(seed) as upstream,
+        cluster(home, database, config(upstream.url), SERVERS, DRAIN_S, redis_url) as members,
+    ):
         load = Load(seed, {member.name: member.port for member in members}, tuple(MODELS), clients)
-        nemesis = Nemesis(seed, members, database, **nemesis_options)
+        nemesis = Nemesis(seed, members, database, redis, **nemesis_options)
         running = asyncio.create_task(load.run())
         await (nemesis.haunt(seconds) if seconds else nemesis.once())
         load.over.set()
@@ -128,11 +133,10 @@ def run(kind, seconds, seed, **options):
     """Run and judge once: the history and its violations."""
     with tempfile.TemporaryDirectory(prefix="ccm-soak-") as place:
         home = pathlib.Path(place)
-        database = DATABASES[kind](home)
-        try:
-            history = asyncio.run(soak(home, database, seed, seconds, **options))
-        finally:
-            database.close()
+        with contextlib.ExitStack() as open_things:
+            database = open_things.enter_context(contextlib.closing(DATABASES[kind](home)))
+            redis = open_things.enter_context(contextlib.closing(Redis(home))) if Redis.is_there() else None
+            history = asyncio.run(soak(home, database, redis, seed, seconds, **options))
     return history, violations(history)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.soak.cluster import Postgres
+from tests.soak.cluster import Postgres, Redis
 from tests.soak.run import report, run
 
 pytestmark = pytest.mark.server
@@ -15,7 +15,8 @@ def test_nothing_breaks_an_invariant(database):
     if database == "postgres" and not Postgres.is_there():
         pytest.skip("PostgreSQL is missing: `make services` installs it")
     history, broken = run(database, 0, 1, sweep=False, clients=6, **SHORT)
+    kinds = {"kill", "pause", "term", "database", *(["redis"] if Redis.is_there() else [])}
     told = list(report(history, 0))
     assert broken == [], told
-    assert {incident.kind for incident in history.incidents} == {"kill", "pause", "term", "database"}, told
+    assert {incident.kind for incident in history.incidents} == kinds, told
     assert len(history.operations) > 30, told
