@@ -119,8 +119,11 @@ def report(history, seconds):
     ended = {call.nonce: call.ended for call in history.calls if call.end == "left"}
     left = sorted(ended[o.nonce] - o.ended for o in history.operations if o.end == "left" and o.nonce in ended)
     faults = sum(count for script, count in scripts.items() if script != "ok")
+    met = [o for o in history.operations if any(not call.good for call in history.calls_of.get(o.nonce, []))]
+    unseen = sum(o.end == "whole" for o in met)
     yield f"{len(history.operations)} requests in {seconds:.0f} s: {dict(ends)}"
     yield f"{len(history.calls)} upstream calls, {faults} of them faulty: {dict(scripts)}"
+    yield f"{len(met)} requests met a fault, {unseen} of them were answered whole all the same"
     yield f"{sum(incidents.values())} incidents: {dict(incidents)}"
     yield f"rows: {dict(Counter(row.outcome for row in history.rows))}"
     if left:
