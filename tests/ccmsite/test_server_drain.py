@@ -137,13 +137,12 @@ def test_an_answer_that_is_not_read_yet_is_not_cut(served):
     assert received > 8_000_000
 
 
-def test_a_client_that_left_does_not_hold_up_the_end(served):
-    """Half a body, then silence and a closed connection: nobody waits for the rest."""
-    with served.connect() as client:
-        client.sendall(b"POST /root HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000\r\n\r\nx")
-        time.sleep(0.2)
-    time.sleep(0.1)
-    started = time.monotonic()
-    served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(8) == 0
-    assert time.monotonic() - started < 1.4  # the drain itself is 1.5 s
+def test_a_client_that_left_does_not_hold_up_the_end():
+    """Half a body, then silence and a closed connection: nobody waits for the rest, though the drain could."""
+    with serving("ours", "60") as served:
+        with served.connect() as client:
+            client.sendall(b"POST /root HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000\r\n\r\nx")
+            time.sleep(0.2)
+        time.sleep(0.1)
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(30) == 0
