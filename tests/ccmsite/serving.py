@@ -1,4 +1,4 @@
-"""A tiny ASGI application on stock daphne or on our server, for test_server.py: `serving.py stock|ours PORT [DRAIN_S]`."""
+"""A tiny ASGI application on stock daphne or ours, for test_server.py: `serving.py stock|ours PORT [DRAIN_S]`."""
 
 import asyncio
 import os
