@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ADDR ?= 127.0.0.1:13456
 
-.PHONY: run test lint format bench services lock clean
+.PHONY: run test lint format bench soak services lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python manage.py quickstart
@@ -31,6 +31,10 @@ format: $(VENV)/dev.stamp
 
 bench: $(VENV)/run.stamp
 	$(BIN)/python tests/bench/run.py
+
+soak: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.soak.run --database sqlite
+	$(BIN)/python -m tests.soak.run --database postgres
 
 services:
 	bash .ci/services

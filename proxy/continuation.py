@@ -34,7 +34,7 @@ class Transcript:
     """What a client has been sent of one answer. Feed it every event that goes out."""
 
     def __init__(self) -> None:
-        self._text: list[str] = []
+        self._text = bytearray()  # a list of the pieces would take ten times their size
         self._open = ""
         self._signed = False
         self._usage = Usage()
@@ -54,7 +54,7 @@ class Transcript:
             self._signed = False
             self.blocks += 1
             if self._open == "text" and isinstance(block, dict) and isinstance(block.get("text"), str):
-                self._text.append(block["text"])
+                self._add(block["text"])
         elif event.type == "content_block_stop":
             self._open = ""
         elif event.type == "message_start":
@@ -66,7 +66,7 @@ class Transcript:
     @property
     def text(self) -> str:
         """The visible text so far."""
-        return "".join(self._text)
+        return self._text.decode("utf-8", "surrogatepass")
 
     @property
     def text_is_open(self) -> bool:
@@ -88,7 +88,10 @@ class Transcript:
 
     def _delta(self, delta: Any) -> None:
         if isinstance(delta, dict) and delta.get("type") == "text_delta" and isinstance(delta.get("text"), str):
-            self._text.append(delta["text"])
+            self._add(delta["text"])
+
+    def _add(self, text: str) -> None:
+        self._text += text.encode("utf-8", "surrogatepass")
 
 
 def continued(request: MessagesRequest, sent: str, target: Target) -> MessagesRequest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-MAX_HELD = 256 * 1024
+MAX_HELD = 32 * 1024
 """Bytes that may wait for a slow client before the upstream is no longer read."""
 
 

@@ -7,13 +7,14 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from daphne import server as daphne_server
 from twisted.internet import reactor
+from twisted.internet.main import CONNECTION_DONE
 
 from ccmsite.server.channel import Factory, Pace
 from ccmsite.server.inbox import Inbox
@@ -23,9 +24,13 @@ from ccmsite.server.watchdog import Watchdog
 log = logging.getLogger("ccmsite.server")
 
 BACKLOG = 2048
+SEND_BUFFER = 64 * 1024
+"""Bytes that the kernel holds for a client; left alone it takes up to 4 MB for one that never reads."""
 STALL_S = 120.0
 """Seconds without progress after which a client that does not read is cut."""
 DRAIN_S = 30.0
+HAND_OVER_S = 0.1
+"""Seconds after the door has closed in which a request that was on its way is still taken."""
 FAREWELL_S = 3.0
 """Seconds that a request gets to clean up once it was told that its client is gone."""
 LOOKS_PER_WINDOW = 10
@@ -37,7 +42,9 @@ THREADS = 16
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket with room for a burst. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # each connection inherits it
+    return listener
 
 
 class Server(daphne_server.Server):
@@ -46,7 +53,8 @@ class Server(daphne_server.Server):
     def __init__(
         self, application: Any, listener: socket.socket, *, max_body_bytes: int, gate: Gate | None = None,
         drain_s: float = DRAIN_S, stall_s: float = STALL_S, pace: Pace | None = None,
-        on_exit: Callable[[], None] = lambda: None, ready: Callable[[], None] = lambda: None,
+        on_exit: Callable[[], None] = lambda: None, close: Callable[[], Awaitable[None]] | None = None,
+        ready: Callable[[], None] = lambda: None,
         parent_pid: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
@@ -61,10 +69,13 @@ class Server(daphne_server.Server):
         self._stall_s = stall_s
         self._pace = pace or Pace()
         self._on_exit = on_exit
+        self._close = close
         self._ready = ready
         self._parent_pid = parent_pid
         self._port: Any = None
+        self._drainer: asyncio.Future[None] | None = None
         self.draining = False
+        """True once new requests are sent away."""
 
     def _open(self) -> None:
         self.http_factory = Factory(self)
@@ -122,25 +133,37 @@ class Server(daphne_server.Server):
 
     def drain(self) -> None:
         """Stop listening, let running requests end, tell the rest that it is over, then exit."""
-        if not self.draining:
-            self.draining = True
+        if self._drainer is None:
             log.info("draining: %d requests are running", len(self._running()))
             self._drainer = asyncio.ensure_future(self._drain())
 
     async def _drain(self) -> None:
         self._listener.close()
         if self._port is not None:
-            await self._port.stopListening().asFuture(asyncio.get_running_loop())
+            self._close_the_door()
         try:
+            await asyncio.sleep(HAND_OVER_S)
+            self.draining = True
             for channel in list(self.http_factory.channels):
                 channel.drain()
             await self._wait_for_requests(self._drain_s)
             for protocol in self._running():
                 _say_goodbye(protocol)
             await self._wait_for_requests(FAREWELL_S)
+            if self._close is not None:
+                await self._close()
             await asyncio.to_thread(self._on_exit)
         finally:
             self.stop()
+
+    def _close_the_door(self) -> None:
+        # Who is connected but not accepted yet would be reset by the kernel: a balancer behind which another
+        # server waits has no way to tell that nothing has happened. So they are let in, and nothing comes between.
+        before = -1
+        while self._port.sessionno != before:
+            before = self._port.sessionno
+            self._port.doRead()
+        self._port.connectionLost(CONNECTION_DONE)
 
     async def _wait_for_requests(self, seconds: float) -> None:
         end = asyncio.get_running_loop().time() + seconds

@@ -1,4 +1,4 @@
-"""A tiny ASGI application on stock daphne or on our server: `serving.py stock|ours PORT`. Used by test_server.py."""
+"""A tiny ASGI application on stock daphne or ours, for test_server.py: `serving.py stock|ours PORT [DRAIN_S]`."""
 
 import asyncio
 import os
@@ -91,7 +91,7 @@ def fail():
     raise OSError("no disk")
 
 
-def main(kind, port):
+def main(kind, port, drain_s=1.5):
     if kind == "stock":
         from daphne.server import Server
 
@@ -103,7 +103,7 @@ def main(kind, port):
 
         listener = listen("127.0.0.1", port)
         Server(
-            application, listener, max_body_bytes=MAX_BODY, gate=gate, drain_s=1.5, stall_s=0.5,
+            application, listener, max_body_bytes=MAX_BODY, gate=gate, drain_s=drain_s, stall_s=0.5,
             pace=Pace(window_s=1.0, body_bytes_per_s=2000.0),
             ready=lambda: print("port", port, flush=True),
             on_exit=fail if kind == "failing-exit" else flush,
@@ -111,4 +111,4 @@ def main(kind, port):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), *map(float, sys.argv[3:]))

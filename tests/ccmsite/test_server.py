@@ -36,11 +36,11 @@ class Served:
 
 
 @contextlib.contextmanager
-def serving(kind):
+def serving(kind, *options):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, str(SCRIPT), kind, str(port)], cwd=ROOT, stdout=subprocess.PIPE,
+        [sys.executable, str(SCRIPT), kind, str(port), *options], cwd=ROOT, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     try:

@@ -1,5 +1,6 @@
 """What a client meets on its connection while the server ends."""
 
+import contextlib
 import json
 import signal
 import time
@@ -28,6 +29,7 @@ def draining(served):
             served.process.send_signal(signal.SIGTERM)
             while accepts(f"127.0.0.1:{served.port}"):  # the listening socket is gone once the drain has begun
                 time.sleep(0.01)
+            time.sleep(0.2)  # what was on its way is still taken
 
         yield begin
 
@@ -49,6 +51,19 @@ def says_come_back(received):
         and b"retry-after: " in head
         and (told["type"], told["error"]["type"]) == ("error", "api_error")
     )
+
+
+def test_who_waits_at_the_door_is_let_in(served):
+    """Connections that the kernel has taken and the server has not yet: the drain answers them, none is reset."""
+    with contextlib.ExitStack() as opened:
+        served.process.send_signal(signal.SIGSTOP)
+        clients = [opened.enter_context(served.connect()) for _ in range(150)]
+        for client in clients:
+            ask(client, "/root")
+        served.process.send_signal(signal.SIGTERM)
+        served.process.send_signal(signal.SIGCONT)
+        answers = [read_all(client) for client in clients]
+    assert all(received.startswith(b"HTTP/1.1 200 ") and b"bye" in received and ended for received, ended in answers)
 
 
 def test_a_connection_at_rest_is_closed_at_once(served, draining):
@@ -122,13 +137,12 @@ def test_an_answer_that_is_not_read_yet_is_not_cut(served):
     assert received > 8_000_000
 
 
-def test_a_client_that_left_does_not_hold_up_the_end(served):
-    """Half a body, then silence and a closed connection: nobody waits for the rest."""
-    with served.connect() as client:
-        client.sendall(b"POST /root HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000\r\n\r\nx")
-        time.sleep(0.2)
-    time.sleep(0.1)
-    started = time.monotonic()
-    served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(8) == 0
-    assert time.monotonic() - started < 1.4  # the drain itself is 1.5 s
+def test_a_client_that_left_does_not_hold_up_the_end():
+    """Half a body, then silence and a closed connection: nobody waits for the rest, though the drain could."""
+    with serving("ours", "60") as served:
+        with served.connect() as client:
+            client.sendall(b"POST /root HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000\r\n\r\nx")
+            time.sleep(0.2)
+        time.sleep(0.1)
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(30) == 0

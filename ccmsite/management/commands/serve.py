@@ -81,6 +81,7 @@ class Command(BaseCommand):
     def _serve(self, listener: socket.socket, drain: float, parent_pid: int | None = None) -> None:
         from ccmsite.asgi import application
         from ccmsite.server.app import run
+        from providers import client
         from proxy import logbook, snapshot
         from proxy.auth import gate
 
@@ -89,7 +90,7 @@ class Command(BaseCommand):
         settle_memory()
         run(
             lambda: application, listener, max_body_bytes=settings.CCM_MAX_BODY_BYTES, gate=gate, drain_s=drain,
-            on_exit=logbook.close, parent_pid=parent_pid,
+            on_exit=logbook.close, close=client.close, parent_pid=parent_pid,
         )  # fmt: skip
 
     def _detach(self, address: Address, options: dict[str, Any]) -> None:
