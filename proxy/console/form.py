@@ -52,7 +52,7 @@ class ConsoleForm(forms.Form):
         names = Provider.objects.filter(enabled=True).values_list("name", flat=True)
         provider = self.fields["provider"]
         assert isinstance(provider, forms.ChoiceField)
-        provider.choices = [("", "Whom the route says"), *((name, name) for name in names)]
+        provider.choices = [("", "As routed"), *((name, name) for name in names)]
 
     def clean_system(self) -> str:
         """The system prompt, of a size that was meant."""

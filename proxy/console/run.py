@@ -142,8 +142,7 @@ def _attempt(entry: AttemptRecord) -> dict[str, Any]:
 
 
 def _summary(record: RequestRecord) -> dict[str, Any]:
-    usage = record.usage
-    cost = getattr(record, "cost_usd", None)
+    usage, cost = record.usage, record.cost_usd
     return {
         "request_id": record.request_id,
         "outcome": record.outcome,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import aclosing
+from decimal import Decimal
 
 import pytest
 
@@ -11,6 +12,7 @@ from proxy import snapshot
 from proxy.console import run as console_run
 from proxy.console.draft import Draft
 from proxy.console.run import run
+from proxy.pricing import PriceBook, Tariff, parse_price
 from tests import cast
 from tests.live import config_of
 
@@ -60,6 +62,16 @@ async def test_a_streamed_answer_is_told_from_the_decision_to_the_cost(records, 
     assert summary["output_tokens"] > 0
     assert summary["first_content_ms"] is not None
     assert summary["request_id"] == decision["request_id"] == records[0].request_id
+
+
+async def test_the_cost_is_told_where_it_is_known(records, upstream):
+    """What the record says, in dollars; nothing where nobody knows the price."""
+    configure(at(upstream, "ok"))
+    assert (await sent(Draft("smart", "hi")))[-1][1]["cost_usd"] is None
+    priced = PriceBook(mappings={("smart", "main", "glm-4.6"): Tariff(parse_price("1000 / 2000"))})
+    configure(at(upstream, "ok"), prices=priced)
+    cost = Decimal((await sent(Draft("smart", "hi")))[-1][1]["cost_usd"])
+    assert cost == records[-1].cost_usd > 0
 
 
 async def test_the_history_knows_it_by_its_agent(records, upstream):

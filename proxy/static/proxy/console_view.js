@@ -36,6 +36,7 @@ window.ccmConsoleView = (() => {
     part("measured").hidden = true;
     part("empty").hidden = true;
     part("result").hidden = false;
+    if (part("result").getBoundingClientRect().top > window.innerHeight) part("result").scrollIntoView();
     state("routing", "info");
   }
 
@@ -142,16 +143,17 @@ window.ccmConsoleView = (() => {
   }
 
   function summary(told) {
-    const spread = [["cache read", told.cache_read_tokens], ["cache write", told.cache_write_tokens]];
-    const inside = spread.filter(([, count]) => count).map(([name, count]) => `, ${count.toLocaleString()} ${name}`).join("");
-    const thought = told.thinking_tokens ? `, ${told.thinking_tokens.toLocaleString()} thinking` : "";
-    figure("Tokens in", told.input_tokens.toLocaleString() + inside);
-    figure("Tokens out", told.output_tokens.toLocaleString() + thought);
+    figure("Tokens in", told.input_tokens.toLocaleString());
+    if (told.cache_read_tokens) figure("Cache read", told.cache_read_tokens.toLocaleString());
+    if (told.cache_write_tokens) figure("Cache write", told.cache_write_tokens.toLocaleString());
+    figure("Tokens out", told.output_tokens.toLocaleString());
+    if (told.thinking_tokens) figure("Of these, thinking", told.thinking_tokens.toLocaleString());
     figure("Cost", told.cost_usd === null ? "not known" : `$${Number(told.cost_usd).toFixed(6)}`);
     figure("First content", seconds(told.first_content_ms));
     figure("Took", seconds(told.duration_ms));
     figure("Stop reason", told.stop_reason || "–");
     part("why").textContent = told.why;
+    part("clock").textContent = "";
     if (page.dataset.maySeeHistory) {
       const link = made("a", "", "In the history");
       link.href = `${page.dataset.history}?q=${encodeURIComponent(told.request_id)}`;
