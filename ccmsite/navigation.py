@@ -32,7 +32,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 _PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
-    "Watch": (("Live", "sensors", "live", "proxy.view_requestlog"),),
+    "Watch": (
+        ("Live", "sensors", "live", "proxy.view_requestlog"),
+        ("Console", "terminal", "console", "proxy.use_console"),
+    ),
 }
 """Pages that are no table's, after the tables of a group: title, icon, name, permission."""
 

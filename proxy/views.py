@@ -96,7 +96,7 @@ async def _answer(request: HttpRequest, inbound: Inbound, operation: Operation) 
         headers = _headers(request)
         record.client_key = auth.check(headers, _client_host(request), config)
         memory.admit()
-        call = _begin(request, headers, inbound, operation, config, record)
+        call = begin(request.body, headers, inbound, operation, config, record, request.GET.get("beta") == "true")
     except ApiError as error:
         return error_response(error, inbound, request_id)
     if operation == "count_tokens":
@@ -104,17 +104,18 @@ async def _answer(request: HttpRequest, inbound: Inbound, operation: Operation) 
     return await (_streamed(call) if call.request.stream else _whole(call))
 
 
-def _begin(
-    request: HttpRequest, headers: dict[str, str], inbound: Inbound, operation: Operation, config: ConfigSnapshot,
-    record: RequestRecord,
+def begin(
+    body: bytes, headers: dict[str, str], inbound: Inbound, operation: Operation, config: ConfigSnapshot,
+    record: RequestRecord, beta: bool = False,
 ) -> Call:  # fmt: skip
-    """The call, routed. Raises ApiError, and then the refusal is in the log."""
+    """The call, routed; `headers` has lower-case names. Raises ApiError, and then the refusal is in the log."""
     try:
         if headers.get("content-encoding", "identity") != "identity":
             raise ApiError(415, "invalid_request_error", "compressed request bodies are not taken; send it plain")
-        parsed = inbound.parse(request.body, headers, operation, request.GET.get("beta") == "true")
+        parsed = inbound.parse(body, headers, operation, beta)
         record.requested_model, record.stream = parsed.model, parsed.stream
-        record.session_id, record.agent_id = session_of(parsed, headers)
+        record.session_id, agent = session_of(parsed, headers)
+        record.agent_id = record.agent_id or agent
         decision = decide(
             parsed, config, headers=headers, forced_provider=headers.get("x-provider", "").strip(),
             estimate=partial(estimate_tokens, parsed),
@@ -160,11 +161,17 @@ async def _counted(call: Call) -> HttpResponseBase:
     return HttpResponse(call.inbound.render_count(tokens), content_type=JSON, headers=call.headers())
 
 
-async def _streamed(call: Call) -> HttpResponseBase:
+def start_stream(call: Call) -> tuple[Pipe, asyncio.Task[None]]:
+    """Have the engine answer a call in a task of its own: what the client is to get comes out of the pipe."""
     pipe = Pipe()
     task = asyncio.create_task(engine.run_stream(call, pipe))
     _running.add(task)
     task.add_done_callback(_running.discard)
+    return pipe, task
+
+
+async def _streamed(call: Call) -> HttpResponseBase:
+    pipe, task = start_stream(call)
     try:
         first = await pipe.get(engine.PING_EVERY_S)
     except ApiError as error:

@@ -194,6 +194,7 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
     list_max_show_all = 0
     inlines = (AttemptInline,)
     list_before_template = "admin/empty/request_log.html"
+    change_form_before_template = "admin/try_again.html"
     fieldsets = (
         (None, {"fields": ("time", "request_id", "shown_outcome", "status", "error")}),
         (

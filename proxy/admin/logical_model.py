@@ -77,6 +77,7 @@ class LogicalModelAdmin(ConfigAdmin):
     list_filter = ("enabled",)
     search_fields = ("name", "description")
     inlines = (MappingInline,)
+    change_form_before_template = "admin/try_model.html"
     change_form_after_template = "admin/model_choices.html"
     list_before_template = "admin/empty/logical_model.html"
     fields = ("name", "description", "enabled")

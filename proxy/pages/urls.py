@@ -6,9 +6,13 @@ from django.contrib import admin
 from django.urls import URLPattern, path
 from django.views.generic.base import View
 
+from proxy.pages.console import ConsolePage
 from proxy.pages.live import LivePage
 
-PAGES: tuple[tuple[str, type[View], str], ...] = (("live/", LivePage, "live"),)
+PAGES: tuple[tuple[str, type[View], str], ...] = (
+    ("live/", LivePage, "live"),
+    ("console/", ConsolePage, "console"),
+)
 """Path below /admin/, view, name (reversed as "pages:NAME")."""
 
 app_name = "pages"

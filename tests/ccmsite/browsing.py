@@ -22,6 +22,10 @@ provider = Provider.objects.create(name="main", preset="echo")
 model = LogicalModel.objects.create(name="smart")
 for number, name in enumerate("abc", start=1):
     ModelMapping.objects.create(logical_model=model, priority=number, provider=provider, actual_model=name)
+for name, fault in (("shaky", "status:529"), ("stuck", "hang")):
+    broken = LogicalModel.objects.create(name=name)
+    ModelMapping.objects.create(logical_model=broken, priority=1, provider=provider, actual_model=name, drill=fault)
+    ModelMapping.objects.create(logical_model=broken, priority=2, provider=provider, actual_model="spare")
 for number, name in enumerate(("images", "long")):
     RoutingRule.objects.create(name=name, order=number, has_image=True, logical_model=model)
 """
@@ -29,7 +33,7 @@ for number, name in enumerate(("images", "long")):
 
 @pytest.fixture
 def site(tmp_path):
-    """The address of a server of its own, with a chain a → b → c, and its user's password."""
+    """The address of a server of its own, with a chain and two that fail on purpose, and its user's password."""
     if CHROMIUM is None:
         pytest.skip("needs Chromium: apt-get install chromium (or: make services)")
     pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")

@@ -1,5 +1,7 @@
 import pytest
 
+from providers import client
+from proxy import budget, health, logbook, selection, snapshot
 from tests.live import running
 from tests.official import CHECKS
 from tests.upstream import ScriptedUpstream
@@ -20,3 +22,17 @@ def upstream():
     for request in server.requests:
         if ":generateContent" in request.path or ":streamGenerateContent" in request.path:
             CHECKS["gemini"](request.json)
+
+
+@pytest.fixture
+async def records(monkeypatch):
+    """What an engine that runs in this loop hands to the log; afterwards nothing is remembered."""
+    kept = []
+    monkeypatch.setattr(logbook.LOGBOOK, "put_nowait", kept.append)
+    monkeypatch.setattr(logbook.LOGBOOK, "begin", lambda record: None)
+    yield kept
+    snapshot._current = None
+    health.BOARD.clear()
+    budget.BUDGET.clear()
+    selection.SELECTOR.forget()
+    await client.close()
