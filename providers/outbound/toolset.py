@@ -71,6 +71,18 @@ class Toolset:
         kinds = {_kind(str(tool["type"])) for tool in self.server_tools if not str(tool["type"]).startswith(running)}
         return unavailable_text(kinds)
 
+    def notes(self, choice: Any, *running: str) -> list[str]:
+        """What of the tools and the tool choice does not arrive as it was asked for, in a few words each."""
+        found = ["unavailable tools told in words"] if self.without(*running) else []
+        wanted = choice.get("name") if isinstance(choice, dict) and choice.get("type") == "tool" else None
+        if (
+            wanted is not None
+            and all(tool.name != wanted for tool in self.tools)
+            and (self.tools or wanted not in running)
+        ):
+            found.append("tool_choice of a tool that is not offered dropped")
+        return found
+
 
 def unavailable_text(kinds: Collection[str]) -> str:
     """One sentence that tells a model which tools it was promised and has not; empty when there are none."""

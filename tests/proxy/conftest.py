@@ -21,7 +21,7 @@ def upstream():
         yield server
     for request in server.requests:
         if ":generateContent" in request.path or ":streamGenerateContent" in request.path:
-            CHECKS["gemini"](request.json)
+            CHECKS["gemini"](request.json.get("request", request.json))  # Code Assist wraps it
 
 
 @pytest.fixture

@@ -98,6 +98,6 @@ def test_when_all_cool_all_are_tried_the_soonest_ready_first(rows, data):
     assert [attempt.target for attempt, _ in called] == list(order)
 
 
-def test_only_two_kinds_are_worth_the_same_target_again():
-    """What the sweep above leans on: a repeat is for what may be over in a second."""
-    assert {kind for kind, rule in RULES.items() if rule.again} == {"unreachable", "overloaded"}
+def test_few_kinds_are_worth_the_same_target_again():
+    """What the sweep above leans on: a repeat is for what may be over in a second, or a model's slip."""
+    assert {kind for kind, rule in RULES.items() if rule.again} == {"unreachable", "overloaded", "miscalled"}

@@ -58,6 +58,7 @@ def build_body(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any
         body["generationConfig"] = config
     if any(tool.get("allowed_domains") or tool.get("blocked_domains") for tool in searches):
         left_out.append("search domain filter dropped")
+    left_out += offered.notes(source.get("tool_choice"), *([SEARCH] if searches else []))
     return body, (*notes, *left_out)
 
 

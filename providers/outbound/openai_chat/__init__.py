@@ -34,9 +34,13 @@ class OpenAIChat:
         """
         source = own_words(messages, "openai_chat")
         with readable():
-            body, repaired = native_body(source, target) if source else (dumps(build_body(messages, target)), ())
+            if source:
+                sent, repaired = native_body(source, target)
+            else:
+                body, repaired = build_body(messages, target)
+                sent = dumps(body)
         url = target.base_url + "/chat/completions"
-        return UpstreamRequest("POST", url, call_headers(target, messages.stream), body, repaired)
+        return UpstreamRequest("POST", url, call_headers(target, messages.stream), sent, repaired)
 
     def count_request(self, messages: MessagesRequest, target: Target) -> UpstreamRequest | None:
         """Chat has no counter."""

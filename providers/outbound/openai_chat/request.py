@@ -23,8 +23,11 @@ from providers.targets import Target
 from providers.wire.messages import MessagesRequest
 
 
-def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
-    """The body of `/chat/completions`. Raises UpstreamFailure (rejected) for media the target cannot take."""
+def build_body(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The body of `/chat/completions`, and what does not arrive as it was asked for, in a few words each.
+
+    Raises UpstreamFailure (rejected) for media the target cannot take.
+    """
     source, quirks = messages.parsed, target.preset.quirks
     names = NameMap.of(messages)
     offered = toolset(source)
@@ -52,7 +55,7 @@ def build_body(messages: MessagesRequest, target: Target) -> dict[str, Any]:
         body["stream"] = True
         if quirks.stream_usage:
             body["stream_options"] = {"include_usage": True}
-    return body
+    return body, tuple(offered.notes(source.get("tool_choice")))
 
 
 def _limits(messages: MessagesRequest, target: Target) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from providers.outbound.openai_responses.conversation import Conversation
 from providers.outbound.openai_responses.tools import SEARCH, responses_tools, searches, tool_choice
 from providers.outbound.prompt import system_text
 from providers.outbound.structured import is_strict, schema_in_words, wanted_schema
-from providers.outbound.toolset import Toolset, toolset
+from providers.outbound.toolset import toolset
 from providers.presets import Quirks
 from providers.targets import Target
 from providers.wire.messages import MessagesRequest
@@ -80,12 +80,9 @@ def _prompt(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any], 
     tools = responses_tools(offered, names)
     if tools:
         body["tools"] = tools
-    return body, [*conversation.notes, *_tool_notes(offered, unavailable)]
-
-
-def _tool_notes(offered: Toolset, unavailable: str) -> list[str]:
-    found = ["unavailable tools told in words"] if unavailable else []
-    return found + ["blocked_domains dropped" for search in searches(offered) if search.get("blocked_domains")]
+    told = offered.notes(source.get("tool_choice"), SEARCH)
+    told += ["blocked_domains dropped" for search in searches(offered) if search.get("blocked_domains")]
+    return body, [*conversation.notes, *told]
 
 
 def _reasoning(source: dict[str, Any], quirks: Quirks, notes: list[str]) -> dict[str, Any]:
