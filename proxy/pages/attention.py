@@ -1,4 +1,4 @@
-"""Which keys of providers somebody must see to, and what is to be done about each."""
+"""Which keys and accounts of providers somebody must see to, and what is to be done about each."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from providers.errors import FailureKind
-from providers.models import Credential, Provider
+from providers.models import Provider
 from providers.targets import Timeouts
-from providers.template import template_of
-from providers.vault import VaultError
+from providers.template import problem_of, template_of
 from proxy.models import HealthState
 
 _WORDS = {
-    FailureKind.REFUSED_KEY.value: "the vendor refuses it: set it anew",
+    FailureKind.REFUSED_KEY.value: "the vendor refuses it: set it anew, or sign in again",
     FailureKind.QUOTA.value: "the account has no credit left: top it up with the vendor",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """One thing to see to; `url` is the provider's page, empty when it is gone."""
+    """One thing to see to; `url` is the provider's page."""
 
     provider: str
     what: str
@@ -30,7 +29,7 @@ class Concern:
 
 
 def concerns() -> list[Concern]:
-    """Enabled providers without a key they need, keys that do not unseal, keys that were refused or are spent."""
+    """Enabled providers without a key they need; keys that do not unseal, accounts to sign in, what was refused."""
     rows = {row.name: row for row in Provider.objects.filter(enabled=True).prefetch_related("credentials")}
     found = [
         Concern(row.name, what, reverse("admin:providers_provider_change", args=[row.pk]))
@@ -46,21 +45,12 @@ def concerns() -> list[Concern]:
 
 
 def _of_keys(row: Provider) -> Iterator[str]:
+    if row.preset_row is None:
+        yield f"its preset “{row.preset}” is unknown: choose another"
+        return
     keys = [key for key in row.credentials.all() if key.enabled]
-    if not keys:
-        target = template_of(row, Timeouts())
-        if target is None:
-            yield f"its preset “{row.preset}” is unknown: choose another"
-        elif target.problem:
-            yield target.problem
+    if not keys and (target := template_of(row, Timeouts())) and target.problem:
+        yield target.problem
     for key in keys:
-        if problem := _problem(key):
+        if problem := problem_of(row, key):
             yield f"{key}: {problem}"
-
-
-def _problem(key: Credential) -> str:
-    try:
-        key.reveal()
-    except VaultError as error:
-        return str(error)
-    return ""

@@ -65,6 +65,14 @@ def test_a_key_that_does_not_unseal_is_one_even_beside_a_good_one():
     assert "canary" not in what
 
 
+def test_an_account_that_nobody_has_signed_in_is_one():
+    """It has no key to unseal: what is missing is the sign-in, and where that is done."""
+    row = provider("main", preset="anthropic")
+    Credential.objects.create(provider=row, kind=Credential.OAUTH, label="account")
+    [(name, what)] = told()
+    assert (name, what) == ("main", f"account: sign in first: /admin/providers/provider/{row.pk}/change/")
+
+
 @pytest.mark.parametrize(("kind", "words"), [("refused_key", "set it anew"), ("quota", "no credit left")])
 def test_a_key_that_the_vendor_refuses_is_one(kind, words):
     """By its name where it is known, else as the provider's key; told once for all of its models."""
