@@ -33,7 +33,7 @@
       const common = { label: one.name, data: one.values, backgroundColor: shade, borderColor: shade };
       return chart.kind === "bars"
         ? { ...common, borderRadius: 0, borderWidth: 0, stack: "all", categoryPercentage: 0.92, barPercentage: 0.96 }
-        : { ...common, borderWidth: 2, pointRadius: alone, pointHitRadius: 12, tension: 0.2, spanGaps: false };
+        : { ...common, borderWidth: 2, pointRadius: alone, pointHitRadius: 12, cubicInterpolationMode: "monotone", spanGaps: false };
     });
   }
 
