@@ -46,7 +46,8 @@ def _allowed(permission: str) -> Callable[[HttpRequest], bool]:
 
 def navigation() -> list[dict[str, Any]]:
     """The sidebar's groups, as the theme wants them; what somebody may not see is not offered."""
-    return [
+    home = {"title": "Dashboard", "icon": "dashboard", "link": reverse_lazy("admin:index")}
+    return [{"items": [home]}] + [
         {
             "title": title,
             "separator": True,

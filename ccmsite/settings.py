@@ -203,5 +203,6 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("proxy/pages.css")],
+    "DASHBOARD_CALLBACK": "proxy.pages.dashboard.index",
     "SIDEBAR": {"show_search": True, "navigation": navigation()},
 }

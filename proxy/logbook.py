@@ -102,6 +102,11 @@ class Logbook:
         """True while the writer runs, or before it was ever needed."""
         return self._thread is None or self._thread.is_alive()
 
+    @property
+    def running(self) -> list[RequestRecord]:
+        """The requests that this process serves at the moment."""
+        return [record for _, record in list(self._running.values())]
+
     def begin(self, record: RequestRecord) -> None:
         """Know of a request that runs, until its record is put. Never blocks, never raises."""
         self._running[record.request_id] = (time.monotonic(), record)

@@ -29,6 +29,12 @@ def living() -> int:
     return Instance.objects.filter(seen__gte=Now() - STALE).count()
 
 
+def streams_elsewhere(own: uuid.UUID) -> int:
+    """How many streams other living processes serve: those long enough under way to have a row."""
+    others = Instance.objects.filter(seen__gte=Now() - STALE).exclude(pk=own).values_list("pk", flat=True)
+    return RequestLog.objects.filter(outcome=OPEN, stream=True, instance__in=list(others)).count()
+
+
 def sweep() -> int:
     """Mark what runs nowhere any more as lost; returns how many requests. Raises django.db.Error."""
     Instance.objects.filter(seen__lt=Now() - FORGET).delete()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -79,6 +79,19 @@ class Group:
     totals: Totals
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A span at a glance: all of it, its points in order, the same by provider, and by actual model.
+
+    All and the points have the times to first content; there are no durations.
+    """
+
+    totals: Totals
+    points: list[Point]
+    providers: dict[str, list[Point]]
+    models: list[Group]
+
+
 Row = Sequence[int]
 Sums = dict[str, Row]
 """Column sums by outcome class."""
@@ -129,6 +142,60 @@ def grouped_series(
         name: [Point(start, _totals(_merged(at.get(start, [])))) for start in starts]
         for name, at in sorted(parts.items())
     }
+
+
+def overview(since: datetime, until: datetime | None = None, *, step: Step = "hour") -> Overview:
+    """What a dashboard shows. Two queries, and cheaper than the functions above one by one."""
+    until = until or timezone.now()
+    starts = {hour: _start(hour, step) for hour in _hours(since, until)}
+    everything: list[Sums] = []
+    at: dict[datetime, list[Sums]] = {start: [] for start in starts.values()}
+    providers: dict[str, dict[datetime, list[Sums]]] = defaultdict(lambda: defaultdict(list))
+    models: dict[str, list[Sums]] = defaultdict(list)
+    for (hour, provider, model), sums in _read(since, until, None, ("hour", "provider", "actual_model"), False).items():
+        everything.append(sums)
+        at[starts[hour]].append(sums)
+        providers[provider][starts[hour]].append(sums)
+        models[model].append(sums)
+    times = _first_contents(since, until, starts)
+    groups = [Group(name, _totals(_merged(parts))) for name, parts in models.items()]
+    return Overview(
+        replace(_totals(_merged(everything)), first_content=_first_content(_added(times.values()))),
+        [
+            Point(start, replace(_totals(_merged(parts)), first_content=_first_content(times.get(start))))
+            for start, parts in at.items()
+        ],
+        {
+            name: [Point(start, _totals(_merged(found.get(start, [])))) for start in at]
+            for name, found in sorted(providers.items())
+        },
+        sorted(groups, key=lambda group: (-group.totals.requests, group.name)),
+    )
+
+
+def _first_contents(since: datetime, until: datetime, starts: Mapping[datetime, datetime]) -> dict[datetime, Row]:
+    """By point: the sum of the times, and the counts of the buckets."""
+    columns = ("first_content_ms", *FIRST_CONTENT)
+    rows = (
+        _chosen(since, until, {})
+        .filter(outcome__in=_SERVED)
+        .values("hour")
+        .annotate(**{f"sum_{column}": Sum(column) for column in columns})
+        .order_by()
+        .values_list("hour", *(f"sum_{column}" for column in columns))
+    )
+    found: dict[datetime, list[Row]] = defaultdict(list)
+    for hour, *sums in rows.iterator():
+        found[starts[hour]].append(sums)
+    return {start: _added(parts) or () for start, parts in found.items()}
+
+
+def _first_content(row: Row | None) -> Latency:
+    counts = row[1:] if row else ()
+    count = sum(counts)
+    if row is None or count <= 0:
+        return Latency()
+    return Latency(count, row[0] / count, percentile(counts, 0.5), percentile(counts, 0.95))
 
 
 def _read(

@@ -32,6 +32,7 @@ _SPANS = {
     "1h": ("last hour", timedelta(hours=1)),
     "24h": ("last 24 hours", timedelta(days=1)),
     "7d": ("last 7 days", timedelta(days=7)),
+    "30d": ("last 30 days", timedelta(days=30)),
 }
 _COLOURS = {
     "ok": "success", "error": "danger", "interrupted": "warning", "client_gone": "info", OPEN: "info", LOST: "danger",

@@ -1,11 +1,12 @@
 """A history to measure statistics with: made-up requests of the last days, their attempts and their hourly sums.
 
-Writes into a new SQLite file that it is told; then asks for the statistics of all the days and prints what each took.
-With --writer, measures instead what a row costs the log writer, in batches of 500 as under load. All times are CPU time
-of this process, which other work on the machine changes little.
+Writes into a new SQLite file that it is told; then asks for the statistics of all the days, opens the dashboard,
+and prints what each took. With --writer, measures instead what a row costs the log writer, in batches of 500 as under
+load. All times are CPU time of this process, which other work on the machine changes little.
 """
 
 import argparse
+import functools
 import os
 import pathlib
 import random
@@ -108,6 +109,26 @@ def ask(days):
     timed("the last 24 hours, totals", lambda: stats.totals(datetime.now(UTC) - timedelta(days=1)))
 
 
+def open_pages():
+    """The admin's first page over each of its ranges, from the request to the last byte of HTML."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from providers.models import Provider
+
+    for name, _ in TARGETS:
+        Provider.objects.get_or_create(name=name, defaults={"preset": "ollama"})
+    client = Client(headers={"host": "localhost"})
+    client.force_login(User.objects.get_or_create(username="bench", is_staff=True, is_superuser=True)[0])
+
+    def opened(span):
+        answer = client.get("/admin/", {"range": span})
+        assert b"<canvas" in answer.content
+
+    for span in ("24h", "7d", "30d"):
+        timed(f"the dashboard, {span}", functools.partial(opened, span))
+
+
 def write(rows):
     """The log writer alone: what a row takes, all of this hour, fresh ones and then the same replaced."""
     from providers.wire.messages import Usage
@@ -151,7 +172,8 @@ def main():
         begun = time.perf_counter()
         seed(options.rows, options.days)
         print(f"{options.rows:,} requests written in {time.perf_counter() - begun:.0f} s")
-    return ask(options.days)
+    ask(options.days)
+    return open_pages()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ BODY = {"model": "smart", "max_tokens": 50, "messages": [{"role": "user", "conte
 
 
 def configure(live, upstream, path, total):
-    targets = [cast.target(name, base_url=f"{upstream.url}/{path}") for name in ("first", "second")]
-    live.configure(config_of({"smart": targets}, timeouts=Timeouts(total=total)))
+    waits = Timeouts(30, 30, 30, total)
+    targets = [cast.target(name, base_url=f"{upstream.url}/{path}", timeouts=waits) for name in ("first", "second")]
+    live.configure(config_of({"smart": targets}, timeouts=waits))
 
 
 def post(live, stream):
