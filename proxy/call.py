@@ -87,7 +87,7 @@ class Call:
             self.repaired(target, self.request.left_out)
         if source is None and target.preset.wire_format != "anthropic_messages":
             return self.request
-        elsewhere = target.provider != self.choice.home
+        elsewhere = target.provider != self.choice.home(target.preset.wire_format)
 
         def foreign(signature: str) -> bool:
             maker = ORIGINS.maker(signature)

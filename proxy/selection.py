@@ -43,8 +43,13 @@ class Choice:
     cooling: tuple[Target, ...] = ()
     why: str = ""
     seat: Seat | None = None
-    home: str = ""
-    """The provider that most likely made what nobody remembers the maker of; empty when it may be any."""
+    among: tuple[Target, ...] = ()
+    """All that could be chosen from."""
+    session: str = ""
+
+    def home(self, wire_format: str) -> str:
+        """The provider that most likely made what nobody remembers the maker of; empty when it may be any."""
+        return home_of(self.among, self.session, wire_format)
 
 
 def expanded(targets: Sequence[Target]) -> tuple[Target, ...]:
@@ -76,13 +81,14 @@ def arrange(
     return tuple(order), (why + _key_told(order[0])).removeprefix(", ") if order else ""
 
 
-def home_of(targets: Sequence[Target], session: str) -> str:
+def home_of(targets: Sequence[Target], session: str, wire_format: str = "anthropic_messages") -> str:
     """The provider whose thinking a conversation holds when nothing is remembered of it; empty when that is open.
 
-    Health and stays do not count: they tell of the time since the memory began. Only upstreams that speak Messages
-    give thinking without a mark. A session of old went where its draw leads; without one several may have been drawn.
+    Health and stays do not count: they tell of the time since the memory began. Only upstreams that speak the
+    client's own format give thinking without a mark. A session of old went where its draw leads; without one several
+    may have been drawn.
     """
-    makers = [target for target in targets if target.preset.wire_format == "anthropic_messages"]
+    makers = [target for target in targets if target.preset.wire_format == wire_format]
     if not makers:
         return ""
     best = min(target.priority for target in makers)
@@ -157,7 +163,7 @@ class Selector:
             seat = (session, model or str(targets[0]), chosen_from)
             stays = self._staying(seat, ready)
         arranged, why = arrange(ready, session, self.chance, self._next_key, stays)
-        return Choice((*arranged, *cooling), cooling, why, seat, home_of(targets, session))
+        return Choice((*arranged, *cooling), cooling, why, seat, tuple(targets), session)
 
     def served(self, seat: Seat | None, target: Target) -> None:
         """Remember that a target has served a session."""

@@ -61,7 +61,7 @@ def states(draw):
     for name in draw(st.lists(names, max_size=3, unique_by=str.casefold)):
         mappings = st.builds(
             MappingValues, whole, st.sampled_from(providers), texts, st.booleans(), maybe, maybe, texts, waits, waits,
-            st.integers(1, 10**9), waits, waits,
+            st.integers(1, 10**9), st.sampled_from(["", "3 / 15 / 0.3"]), waits, waits,
         )  # fmt: skip
         rows = draw(st.lists(mappings, max_size=3)) if providers else []
         rows.sort(key=lambda mapping: mapping.priority)
@@ -72,7 +72,7 @@ def states(draw):
     state[ROUTER] = draw(
         st.builds(
             RouterValues, routes, routes, routes, routes, texts, flags, texts, st.sampled_from(["off", "max"]),
-            seconds, seconds, seconds, seconds, st.sampled_from(["off", "all"]), whole, whole, flags,
+            seconds, seconds, seconds, seconds, st.sampled_from(["off", "all"]), whole, whole, whole, flags,
         )
     )  # fmt: skip
     if models:

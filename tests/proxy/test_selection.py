@@ -52,6 +52,7 @@ def test_home_is_where_a_session_goes_while_all_are_healthy():
     assert home_of([a], "") == "a"
     assert home_of([chat, c], "") == "c"  # a translated upstream marks what it makes
     assert home_of([chat], "s") == home_of([], "s") == ""
+    assert home_of([chat, c], "", "openai_chat") == chat.provider  # but not what goes to a client of its own format
     assert home_of([a, replace(a, actual_model="other"), c], "") == "a"
     assert home_of([c, a, b], "") == ""  # without a session it may have been either
     for number in range(50):
@@ -70,7 +71,8 @@ def test_home_is_neither_moved_by_health_nor_by_a_stay():
     board.clear()
     third = selector.choose(pair, "m", "s", board.order)
     assert second.targets[0] == third.targets[0] != first.targets[0]
-    assert first.home == second.home == third.home == first.targets[0].provider
+    homes = {choice.home("anthropic_messages") for choice in (first, second, third)}
+    assert homes == {first.targets[0].provider}
 
 
 targets = st.lists(

@@ -18,7 +18,7 @@ MB = 1024 * 1024
 
 def record(number=1, **fields):
     attempts = [
-        AttemptRecord(1, "main", "glm", "overloaded", 529, "up_1", "busy", 3, None, 70, None, Decimal("0.00000123"))
+        AttemptRecord(1, "main", "glm", "overloaded", 529, "up_1", "busy", 3, None, 70, cost_usd=Decimal("0.00000123"))
     ]
     fields = {
         "outcome": "ok",
