@@ -26,7 +26,7 @@ def refreshed(credential: Credential) -> tuple[bool, str]:
     if row is None:
         return False, f"{credential.label} has no token yet: sign in first."
     try:
-        renew(row.pk, row.version, forced=True)
+        renew(row.pk, row.version)
     except RenewalFailed as error:
         hint = "Sign in again." if error.dead else "The old token is kept."
         return False, f"The token of {credential.label} was not renewed: {error.words}. {hint}"
