@@ -75,7 +75,9 @@ def state_of(credential: Credential) -> tuple[str, str]:
         return "refresh fails", "bad" if over else "warn"
     if not credential.enabled:
         return "switched off", "info"
-    return ("over, is renewed with the next request", "warn") if over else ("active", "ok")
+    if over:
+        return "over, is renewed with the next request", "warn"
+    return ("incomplete", "warn") if row.last_error else ("active", "ok")
 
 
 def lasting(seconds: float) -> str:

@@ -91,6 +91,8 @@ def _account(row: Provider, credential: Credential) -> Attention | None:
         return _attention("unsealable", row, credential, words, "Restore the old key, or sign in again.")
     if state == "needs sign-in":
         return _attention("sign_in", row, credential, error or "nobody has signed in", "Sign in again.")
+    if state == "incomplete":
+        return _attention("sign_in", row, credential, error, "Sign in again; what it says may name a setting.")
     if tokens is not None and tokens.failures:
         urgent = "Its token is over: sign in again if this lasts." if tone == "bad" else "It is tried again by itself."
         return _attention("refresh", row, credential, f"its token cannot be renewed: {error}", urgent)

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.live import running
+from tests.providers.oauth.conftest import auth, flow  # noqa: F401
 from tests.upstream import ScriptedUpstream
 
 
