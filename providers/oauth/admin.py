@@ -19,7 +19,7 @@ class OAuthClientForm(forms.ModelForm):  # type: ignore[type-arg]
 
     secret = forms.CharField(
         required=False,
-        label="client secret",
+        label="Client secret",
         widget=PasswordWidget(attrs={"autocomplete": "off", "placeholder": "leave empty to keep"}),
         help_text="Stored encrypted, never shown. Google asks for one even for installed applications.",
     )

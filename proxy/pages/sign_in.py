@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -29,8 +29,11 @@ class SignInPage(Page):
     permission = CHANGE
 
     def get(self, request: HttpRequest, provider: int) -> HttpResponse:
-        """The steps, of the sign-in that is under way in this session if there is one."""
-        return self._shown(request, get_object_or_404(Provider, pk=provider))
+        """The steps of the sign-in that is under way in this session; `?progress`: whether there is one."""
+        row = get_object_or_404(Provider, pk=provider)
+        if "progress" in request.GET:
+            return JsonResponse({"under_way": under_way.kept(request.session, row) is not None})
+        return self._shown(request, row)
 
     def post(self, request: HttpRequest, provider: int) -> HttpResponse:
         """Begin a sign-in, complete it with what was pasted, or give it up."""

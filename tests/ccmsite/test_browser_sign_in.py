@@ -182,6 +182,15 @@ def test_an_account_is_signed_in_used_renewed_revoked_and_signed_in_again(world,
     world.at(page, "was renewed and lasts 8 s")
     shots(page, "provider-active")
 
+    page.get_by_role("button", name="Sign in with Claude Pro or Max").click()
+    world.at(page, "with the part after")
+    other = page.context.new_page()  # completed in one tab, the other goes on by itself
+    other.goto(page.url)
+    world.paste(page, world.allow(page).inner_text("#code"))
+    world.at(page, f"{EMAIL} is signed in.")
+    other.wait_for_url("**/admin/providers/provider/*/change/")
+    world.to(page, "anthropic")
+
     auth.revoke()
     answer, _ = world.ask("anthropic", until=502)  # the vendor renews it no more, and then it is over
     assert "sign in again" in answer.text and EMAIL not in answer.text

@@ -62,6 +62,7 @@ def member(role):
 def test_a_pasted_code_signs_an_account_in(auth, flow, row, admin_client, whole):
     """As `code#state` or as the whole address; then the page of the account tells its name and how long it lasts."""
     _, url = begin(admin_client, row)
+    assert admin_client.get(f"{steps(row)}?progress").json() == {"under_way": True}
     back = brought(auth, url)
     text = auth.allow(url) if whole else f" {back['code']}#{back['state']}\n"
     answer = admin_client.post(steps(row), {"action": "finish", "code": text}, follow=True)
@@ -74,6 +75,7 @@ def test_a_pasted_code_signs_an_account_in(auth, flow, row, admin_client, whole)
     for secret in (token.reveal_access(), token.reveal_refresh(), back["code"]):
         assert secret not in page
     assert "No sign-in is under way" in admin_client.get(steps(row)).content.decode()
+    assert admin_client.get(f"{steps(row)}?progress").json() == {"under_way": False}
 
 
 def test_the_address_of_this_service_completes_a_sign_in(auth, flow, row, admin_client):
