@@ -10,6 +10,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from providers.models import Credential, OAuthToken, Provider
+from providers.oauth.flows import flows_for
 from providers.vault import VaultError
 from proxy.models import HealthState
 
@@ -60,6 +61,8 @@ def state_of(credential: Credential) -> tuple[str, str]:
     """The state of an account in words, and its tone."""
     row = tokens_of(credential)
     if row is None or not row.access or row.state == OAuthToken.NEEDS_SIGN_IN:
+        return "needs sign-in", "bad"
+    if row.flow_row not in flows_for(credential.provider.preset):  # the preset has been changed since
         return "needs sign-in", "bad"
     try:
         row.reveal_access(), row.reveal_refresh()

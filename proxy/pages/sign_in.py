@@ -18,7 +18,7 @@ from proxy.account_list import account_of
 from proxy.account_trials import refreshed, tried
 from proxy.pages.base import Page
 
-CHANGE = "providers.change_provider"
+ADD, CHANGE, DELETE = (f"providers.{verb}_credential" for verb in ("add", "change", "delete"))
 
 
 class SignInPage(Page):
@@ -26,7 +26,7 @@ class SignInPage(Page):
 
     title = "Sign in"
     template_name = "admin/pages/sign_in.html"
-    permission = CHANGE
+    permission = ADD
 
     def get(self, request: HttpRequest, provider: int) -> HttpResponse:
         """The steps of the sign-in that is under way in this session; `?progress`: whether there is one."""
@@ -76,7 +76,7 @@ class SignInBack(Page):
 
     title = "Sign in"
     template_name = "admin/pages/sign_in_failed.html"
-    permission = CHANGE
+    permission = ADD
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The account's page, or why there is none, in the vendor's words where it was the vendor."""
@@ -113,7 +113,7 @@ class SignOutPage(Page):
 
     title = "Sign out"
     template_name = "admin/pages/sign_out.html"
-    permission = CHANGE
+    permission = DELETE
 
     def get(self, request: HttpRequest, credential: int) -> HttpResponse:
         """The question."""

@@ -54,6 +54,14 @@ def test_an_account_that_is_off_or_was_never_signed_in(auth, flow):
     assert accounts_of(credential.provider)[1].flow == "anthropic"
 
 
+def test_an_account_of_another_vendor_needs_signing_in(auth, flow):
+    """When the preset of its provider has been changed."""
+    row = accounts.signed_in(auth, flow).provider
+    row.preset = "codex"
+    row.save()
+    assert accounts_of(row)[0].state == "needs sign-in"
+
+
 def test_how_long_a_token_lasts_is_told(auth, flow):
     """Until its end, whether it is renewed then, and how long it has been over."""
     credential = accounts.signed_in(auth, flow, lifetime_s=3 * 3600 + 5)
