@@ -152,7 +152,7 @@ def found_in(tmp_path, secrets):
 
 def test_an_account_is_signed_in_used_renewed_revoked_and_signed_in_again(world, browser, tmp_path):
     """By pasting: from the button to a request with the account's token, through its renewals, to a new sign-in."""
-    auth, page = world.auth, browser.new_page(viewport={"width": 1280, "height": 900})
+    auth, page = world.auth, browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     log_in(page, world.site)
     world.to(page, "anthropic")
     world.at(page, "Nobody has signed in")
