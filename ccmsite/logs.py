@@ -1,10 +1,12 @@
 """Log lines: structlog over the standard library, for people (`console`) or programs (`json`).
 
-Control characters are escaped, so that no model name or header can forge a line.
+Control characters are escaped, so that no model name or header can forge a line. Of a request's address the
+query is left out.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import structlog
@@ -23,6 +25,20 @@ def _escaped(value: Any) -> Any:
     return value.translate(_CONTROL).replace("\n", "\\n") if isinstance(value, str) else value
 
 
+_ACCESS_LOGS = ("django.server", "django.channels.server")
+_QUERY = re.compile(r"\?\S*")
+
+
+def without_query(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """A processor: of a request its method and path are told; the query can hold a code that signs somebody in."""
+    request, line = event.get("request"), event.get("event")
+    if request is not None and hasattr(request, "get_full_path"):
+        event["request"] = f"{request.method} {request.path}"
+    if event.get("logger") in _ACCESS_LOGS and isinstance(line, str):
+        event["event"] = _QUERY.sub("?…", line)
+    return event
+
+
 def logging_config(level: str, style: str) -> dict[str, Any]:
     """The LOGGING setting for a level name and a style (`console` or `json`)."""
     renderer: Any = (
@@ -34,6 +50,7 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        without_query,
         escape_control,
     ]
     return {

@@ -18,6 +18,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Routing rules", "rule", "proxy_routingrule"),
             ("Client keys", "key", "proxy_clientkey"),
             ("Prices", "payments", "proxy_modelprice"),
+            ("OAuth clients", "badge", "providers_oauthclient"),
         ),
     ),
     (

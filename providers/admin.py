@@ -16,7 +16,10 @@ from providers import vault
 from providers.checking import LIST_HINTS, CheckResult, check_rows, fetch_models, target_of
 from providers.errors import UpstreamFailure
 from providers.models import Credential, Provider
+from providers.oauth.admin import OAuthClientAdmin
 from providers.unfolded import ConfigAdmin, PasswordWidget, TabularInline, display
+
+__all__ = ["CredentialInline", "OAuthClientAdmin", "ProviderAdmin"]
 
 CHECK_S = 15.0
 """Seconds that somebody waits at a page for one call to a provider."""
@@ -73,12 +76,34 @@ class CredentialInline(TabularInline):
     extra = 0
     fields = ("label", "secret", "ends_in", "enabled", "updated_at")
     readonly_fields = ("ends_in", "updated_at")
+    verbose_name = "API key"
     verbose_name_plural = "API keys"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
+        """The keys; accounts have a place of their own."""
+        found: QuerySet[Credential] = super().get_queryset(request)
+        return found.filter(kind=Credential.API_KEY)
 
     @display(description="Stored")
     def ends_in(self, credential: Credential) -> str:
         """What may be shown of a key."""
         return f"…{credential.last4}" if credential.last4 else ("set" if credential.pk else "-")
+
+
+class AccountInline(TabularInline):
+    """The accounts of one provider: what they are called and whether they are used. The rest is done at their list."""
+
+    model = Credential
+    extra = max_num = 0
+    can_delete = False
+    fields = ("label", "enabled")
+    verbose_name = "account"
+    verbose_name_plural = "Accounts: name and use"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Credential]:
+        """The accounts."""
+        found: QuerySet[Credential] = super().get_queryset(request)
+        return found.filter(kind=Credential.OAUTH)
 
 
 _MORE = ("max_concurrency", "headers", "models_offered", "project_id", "location")
@@ -110,6 +135,11 @@ class ProviderAdmin(ConfigAdmin):
         ("More", {"classes": ("collapse",), "fields": _MORE}),
     )
 
+    def get_inlines(self, request: HttpRequest, obj: Provider | None) -> tuple[type[TabularInline], ...]:
+        """The keys, and the accounts where there are any: they come by signing in only."""
+        accounts = obj is not None and obj.credentials.filter(kind=Credential.OAUTH).exists()
+        return (CredentialInline, AccountInline) if accounts else (CredentialInline,)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
         """Providers with what the list shows of them."""
         found: QuerySet[Provider] = super().get_queryset(request)
@@ -125,10 +155,10 @@ class ProviderAdmin(ConfigAdmin):
         """Where requests go."""
         return provider.effective_base_url
 
-    @display(description="Keys")
+    @display(description="Keys and accounts")
     def keys(self, provider: Provider) -> str:
-        """What may be shown of its keys."""
-        shown = [f"…{c.last4}" if c.last4 else "set" for c in provider.credentials.all() if c.enabled]
+        """What may be shown of its keys and accounts."""
+        shown = [_shown(credential) for credential in provider.credentials.all() if credential.enabled]
         return ", ".join(shown) or "none"
 
     @display(description="Used by")
@@ -221,6 +251,12 @@ class ProviderAdmin(ConfigAdmin):
 
 def _back_to(row: Provider) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:providers_provider_change", args=(row.pk,)))
+
+
+def _shown(credential: Credential) -> str:
+    if credential.is_account:
+        return credential.label
+    return f"…{credential.last4}" if credential.last4 else "set"
 
 
 def _counted(number: int) -> str:

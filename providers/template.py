@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from django.urls import reverse
 
 from providers.models import Credential, OAuthToken, Provider
+from providers.oauth.flows import flows_for
 from providers.oauth.held import MEMORY
 from providers.targets import SIGN_IN_HEADERS, Secret, SpareKey, Target, Timeouts
 from providers.vault import VaultError
@@ -29,6 +30,8 @@ def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
     secret = own.secret
     if not secret and not problem and preset.needs_key and not _signs_in_by_header(row.headers):
         problem = "no API key is set; add one to the provider"
+        if flows_for(row.preset):
+            problem += f", or sign in with an account: {_page_of(row)}"
     return Target(
         provider=row.name,
         preset=preset,
@@ -96,6 +99,9 @@ def _account(row: Provider, credential: Credential) -> tuple[SpareKey, str]:
     tokens = OAuthToken.objects.filter(credential=credential).select_related("credential").first()
     if tokens is None or not tokens.access:
         return SpareKey(Secret(""), credential.pk, True), f"sign in first: {_page_of(row)}"
+    if tokens.flow not in {flow.name for flow in flows_for(row.preset)}:
+        # Somebody has changed the preset since: a token goes to no other vendor than the one that gave it.
+        return SpareKey(Secret(""), credential.pk, True), f"its account is of another vendor; sign in: {_page_of(row)}"
     held = MEMORY.adopt(tokens)
     problem = ""
     if not held.can_renew and MEMORY.is_over(held):

@@ -91,6 +91,8 @@ class StartedSignIn(models.Model):
     verifier = models.TextField(editable=False)
     flow = models.CharField(max_length=40, editable=False)
     redirect_uri = models.CharField(max_length=500, editable=False)
+    return_to = models.CharField(max_length=500, blank=True, editable=False)
+    """This service's own callback address, where the browser of the session is known."""
     provider = models.ForeignKey("providers.Provider", on_delete=models.CASCADE, related_name="+", editable=False)
     credential = models.ForeignKey(
         "providers.Credential", on_delete=models.CASCADE, null=True, related_name="+", editable=False

@@ -75,7 +75,7 @@ def begin(
 ) -> Begun:  # fmt: skip
     """Start a sign-in for a saved provider, or anew for one of its credentials. Raises SignInRefused.
 
-    `own_uri` is this service's own callback address, for flows that lead back to it.
+    `own_uri` is this service's own callback address, for flows that lead back to it by themselves.
     """
     if flow not in flows_for(provider.preset):
         raise SignInRefused(f"{flow.label} does not open a provider of the preset {provider.preset}; choose another")
@@ -89,8 +89,8 @@ def begin(
     now = _now()
     StartedSignIn.objects.filter(expires_at__lt=now).delete()
     row = StartedSignIn(
-        state_hash=_hash(state), flow=flow.name, redirect_uri=redirect_uri, provider=provider, credential=credential,
-        user=user, session_hash=_hash(session_key), expires_at=now + GOOD_FOR,
+        state_hash=_hash(state), flow=flow.name, redirect_uri=redirect_uri, return_to=own_uri, provider=provider,
+        credential=credential, user=user, session_hash=_hash(session_key), expires_at=now + GOOD_FOR,
     )  # fmt: skip
     try:
         row.verifier = vault.seal(verifier, row.place)
@@ -98,6 +98,24 @@ def begin(
         raise SignInRefused(str(error)) from error
     row.save()
     return Begun(authorize_url(flow, client, redirect_uri, state, verifier), redirect_uri, row.expires_at)
+
+
+def is_under_way(state: str) -> bool:
+    """True until the sign-in of a state is taken or over."""
+    return StartedSignIn.objects.filter(state_hash=_hash(state), expires_at__gt=_now()).exists()
+
+
+def return_of(state: str, redirect_uri: str) -> str:
+    """The callback address of this service that a state under way belongs to; "" for any other state."""
+    found = StartedSignIn.objects.filter(
+        state_hash=_hash(state), redirect_uri=redirect_uri, expires_at__gt=_now()
+    ).first()  # fmt: skip
+    return found.return_to if found else ""
+
+
+def is_awaited(redirect_uri: str) -> bool:
+    """True while any sign-in that leads to this address is under way."""
+    return StartedSignIn.objects.filter(redirect_uri=redirect_uri, expires_at__gt=_now()).exists()
 
 
 def take(state: str, *, user: Any, session_key: str) -> Taken:
@@ -229,13 +247,14 @@ def _redirect_uri(flow: Flow, client: Client, own_uri: str) -> str:
     parts = urlsplit(own_uri)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise SignInRefused("there is no address of this service to lead back to")
-    if client.client_id != flow.client_id or _is_loopback(parts.hostname):
+    if client.client_id != flow.client_id or is_loopback(parts.hostname):
         return own_uri
     # The vendor's own client leads to this machine only: the page will not open there, and its address is pasted.
     return f"http://localhost{parts.path}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """True for a name by which a browser reaches the machine it runs on."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

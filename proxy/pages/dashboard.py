@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from proxy import presence, stats
+from proxy.attention import Attention, needing_attention
 from proxy.logbook import LOGBOOK
 from proxy.models import RequestLog
-from proxy.pages.attention import Concern, concerns
 from proxy.pages.charts import Charts, charts_of
 from proxy.pages.figures import NONE, compact, money, seconds, share
 from proxy.pages.steps import steps
@@ -102,7 +102,7 @@ class Dashboard:
     strips: tuple[Strip, ...]
     models: tuple[Model, ...]
     errors: tuple[LastError, ...]
-    concerns: tuple[Concern, ...]
+    concerns: tuple[Attention, ...]
     zone: str
     spans: tuple[Span, ...] = SPANS
 
@@ -122,7 +122,7 @@ def dashboard(range_name: str, now: datetime | None = None) -> Dashboard:
     now = now or timezone.now()
     span = next((one for one in SPANS if one.name == range_name), SPANS[0])
     seen = stats.overview(span.since(now), now, step=span.step)
-    worries = tuple(concerns())
+    worries = tuple(needing_attention())
     return Dashboard(
         span,
         cards(span, seen.totals, worries, *streams()),

@@ -1,5 +1,6 @@
 """A server of its own and a signed-in page in a real browser."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -34,13 +35,20 @@ for number, name in enumerate(("images", "long")):
 @pytest.fixture
 def site(tmp_path):
     """The address of a server of its own, with a chain and two that fail on purpose, and its user's password."""
+    with served(tmp_path, CHAIN) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def served(tmp_path, rows, *options, **extra):
+    """Serve with `rows` made, `options` for serve and `extra` in the environment: the address."""
     if CHROMIUM is None:
         pytest.skip("needs Chromium: apt-get install chromium (or: make services)")
     pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
     env = dict(os.environ) | {
         "CCM_ENV_FILE": str(tmp_path / ".env"), "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
         "CCM_RUN_DIR": str(tmp_path / "run"), "CCM_LOG_LEVEL": "warning", "DJANGO_SETTINGS_MODULE": "ccmsite.settings",
-        "DJANGO_SUPERUSER_USERNAME": "admin", "DJANGO_SUPERUSER_PASSWORD": "a long pass phrase",
+        "DJANGO_SUPERUSER_USERNAME": "admin", "DJANGO_SUPERUSER_PASSWORD": "a long pass phrase", **extra,
     }  # fmt: skip
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -51,10 +59,12 @@ def site(tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
 
     manage("quickstart")
-    manage("shell", "-c", CHAIN)
-    manage("serve", address, "--detach")
-    yield f"http://{address}"
-    manage("stop")
+    manage("shell", "-c", rows)
+    manage("serve", address, "--detach", *options)
+    try:
+        yield f"http://{address}"
+    finally:
+        manage("stop")
 
 
 @pytest.fixture
@@ -68,11 +78,16 @@ def page(site):
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(f"{site}/admin/")
-        page.fill("#id_username", "admin")
-        page.fill("#id_password", "a long pass phrase")
-        page.click("#login-form button")
+        log_in(page, site)
         yield page
         browser.close()
     assert [url for url in asked if not url.startswith((site, "data:", "blob:"))] == []
     assert wrong == []
+
+
+def log_in(page, site):
+    """Sign in to the admin."""
+    page.goto(f"{site}/admin/")
+    page.fill("#id_username", "admin")
+    page.fill("#id_password", "a long pass phrase")
+    page.click("#login-form button")

@@ -3,7 +3,10 @@
 import pytest
 
 from providers.models import Credential, Provider
-from providers.targets import Timeouts
+from providers.oauth.flows import FLOWS
+from providers.oauth.sign_in import store
+from providers.oauth.tokens import Tokens
+from providers.targets import Secret, Timeouts
 from providers.template import template_of, usual_model
 from providers.vault import new_key
 from proxy.models import LogicalModel, ModelMapping
@@ -76,3 +79,16 @@ def test_a_provider_is_tried_with_what_is_asked_of_it():
     assert usual_model(row) == "second"
     assert usual_model(provider(name="own", preset="openai-compatible", base_url="http://x/v1")) == ""
     assert usual_model(provider(name="old", preset="gone")) == ""
+
+
+def test_a_token_goes_to_its_own_vendor_only():
+    """After the preset has been changed to another vendor's the account is not used, and the problem says why."""
+    row = provider(preset="anthropic")
+    assert "or sign in with an account: /admin/providers/provider/" in template_of(row, Timeouts()).problem
+    store(row, FLOWS["anthropic"], Tokens(Secret("token-canary-0123"), Secret("refresh-canary"), 3600.0))
+    assert template_of(row, Timeouts()).secret.reveal() == "token-canary-0123"
+    for preset in ("openai", "codex"):
+        row.preset = preset
+        row.save()
+        found = template_of(row, Timeouts())
+        assert not found.secret and "of another vendor" in found.problem

@@ -4,6 +4,7 @@ from providers import client
 from proxy import budget, health, logbook, selection, snapshot
 from tests.live import running
 from tests.official import CHECKS
+from tests.providers.oauth.conftest import auth, flow  # noqa: F401
 from tests.upstream import ScriptedUpstream
 
 
