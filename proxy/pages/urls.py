@@ -7,8 +7,15 @@ from django.urls import URLPattern, path
 from django.views.generic.base import View
 
 from proxy.pages.live import LivePage
+from proxy.pages.setup import SetupDonePage, SetupModelsPage, SetupPage, SetupTestPage
 
-PAGES: tuple[tuple[str, type[View], str], ...] = (("live/", LivePage, "live"),)
+PAGES: tuple[tuple[str, type[View], str], ...] = (
+    ("live/", LivePage, "live"),
+    ("providers/setup/", SetupPage, "setup"),
+    ("providers/setup/test/", SetupTestPage, "setup-test"),
+    ("providers/setup/models/", SetupModelsPage, "setup-models"),
+    ("providers/setup/done/", SetupDonePage, "setup-done"),
+)
 """Path below /admin/, view, name (reversed as "pages:NAME")."""
 
 app_name = "pages"
