@@ -73,7 +73,7 @@ class LogicalModelAdmin(ConfigAdmin):
     """Logical models: the names clients may ask for."""
 
     list_display = ("name", "chain", "enabled", "description")
-    list_filter = ("enabled",)
+    list_filter = ("enabled", "mappings__provider")
     search_fields = ("name", "description")
     inlines = (MappingInline,)
     change_form_after_template = "admin/model_choices.html"
