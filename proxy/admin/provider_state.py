@@ -10,9 +10,8 @@ from django.utils import timezone
 
 from providers.errors import FailureKind
 from providers.models import Provider
-from providers.targets import SIGN_IN_HEADERS
 from proxy.models import HealthState
-from proxy.setup.cards import by_account_only, by_account_too
+from proxy.setup.lack import lack_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ def with_health(providers: QuerySet[Provider]) -> QuerySet[Provider]:
     held = HealthState.objects.filter(provider=OuterRef("name"))
     newest = held.order_by("-failed_at", "-pk")
     refused = held.filter(kind=FailureKind.REFUSED_KEY.value)
-    return providers.annotate(
+    return providers.prefetch_related("credentials__oauth").annotate(
         cooling_until=Subquery(held.order_by("-until").values("until")[:1]),
         refused_until=Subquery(refused.order_by("-until").values("until")[:1]),
         failed_kind=Subquery(newest.values("kind")[:1]),
@@ -43,7 +42,7 @@ def state_of(row: Provider, cooling_until: datetime | None, refused_until: datet
         return ProviderState("off", "off")
     if row.preset_row is None:
         return ProviderState("bad", "unknown preset")
-    if lack := _lack(row):
+    if lack := lack_of(row):
         return ProviderState("bad", lack)
     if refused_until is not None and refused_until > now:
         return ProviderState("bad", "key refused")
@@ -60,15 +59,3 @@ def last_error_of(kind: str | None, words: str | None) -> str:
         return ""
     told = f"{kind.replace('_', ' ')}: {words}" if words else kind.replace("_", " ")
     return told if len(told) <= 80 else f"{told[:79]}…"
-
-
-def _lack(row: Provider) -> str:
-    preset = row.preset_row
-    opened = any(credential.enabled for credential in row.credentials.all())
-    if preset is None or opened or any(name.lower() in SIGN_IN_HEADERS for name in row.headers):
-        return ""
-    if by_account_only(preset):
-        return "needs sign-in"
-    if preset.needs_key and preset.auth != "none":
-        return "needs a key or sign-in" if by_account_too(preset) else "needs a key"
-    return ""

@@ -21,6 +21,7 @@ from proxy.setup import cards
 from proxy.setup.chain import ChainForm, offered, switch_on
 from proxy.setup.client_lines import export_lines
 from proxy.setup.forms import LOCATIONS, ProviderForm, free_name
+from proxy.setup.lack import KEY_OR_SIGN_IN, SIGN_IN, lack_of
 from proxy.setup.trial import fetched, tried
 
 STEPS = ("Vendor", "Connection", "Test", "Models", "Done")
@@ -68,8 +69,8 @@ class SetupPage(_Step):
         if not form.is_valid():
             return self._form(request, form)
         row = form.save()
-        signs_in = cards.by_account_only(preset) or (cards.by_account_too(preset) and not row.credentials.exists())
-        return HttpResponseRedirect(address("setup-test", row), status=302 if signs_in else 307)
+        # Where somebody has to sign in first there is nothing to test yet.
+        return HttpResponseRedirect(address("setup-test", row), status=302 if lack_of(row) else 307)
 
     def _form(self, request: HttpRequest, form: ProviderForm) -> HttpResponse:
         self.number = 2
@@ -107,11 +108,9 @@ class SetupTestPage(_Step):
         preset = row.preset_row
         if preset is None:
             return HttpResponseRedirect(reverse("admin:providers_provider_change", args=(row.pk,)))
-        opened = row.credentials.filter(enabled=True).exists()
-        signs_in = cards.by_account_only(preset) or cards.by_account_too(preset)
         form = form or ProviderForm(preset, instance=row)
         return self.step(
-            request, row, result=result, form=form, sign_in=signs_in and not opened,
+            request, row, result=result, form=form, sign_in=lack_of(row) in (SIGN_IN, KEY_OR_SIGN_IN),
             kind=result.outcome.replace("_", " ") if result else "", models=offered(row), **_for_form(form),
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
+from providers.oauth.flows import flows_for
 from providers.presets import KEY_PAGES, PRESETS, Group, Preset
 
 FORMATS = {
@@ -54,7 +55,7 @@ def by_account_only(preset: Preset) -> bool:
 
 def by_account_too(preset: Preset) -> bool:
     """True when an account opens it as well as a key."""
-    return bool(preset.sign_in_beta)
+    return bool(flows_for(preset.name)) and not by_account_only(preset)
 
 
 def asks_address(preset: Preset) -> bool:

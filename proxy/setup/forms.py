@@ -87,4 +87,5 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _key(self) -> Credential | None:
         """The key that requests use first."""
-        return Credential.objects.filter(provider=self.instance, enabled=True).order_by("pk").first()
+        keys = Credential.objects.filter(provider=self.instance, kind=Credential.API_KEY, enabled=True)
+        return keys.order_by("pk").first()

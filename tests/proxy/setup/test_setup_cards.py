@@ -1,11 +1,10 @@
 """The presets as cards."""
 
-from dataclasses import replace
-
 import pytest
 
+from providers.oauth.flows import FLOWS
 from providers.presets import KEY_PAGES, PRESETS
-from proxy.setup.cards import asks_address, asks_key, card_groups, key_needed, needs
+from proxy.setup.cards import asks_address, asks_key, by_account_only, by_account_too, card_groups, key_needed, needs
 
 
 def names(search=""):
@@ -55,10 +54,10 @@ def test_what_is_needed_is_said_and_asked_for(preset, words, address, key, must)
     assert (asks_address(row), asks_key(row), key_needed(row)) == (address, key, must)
 
 
-def test_a_preset_that_gains_an_account_needs_no_key_any_more():
-    """What the table says decides, not the name."""
-    assert key_needed(PRESETS["openrouter"])
-    assert not key_needed(replace(PRESETS["openrouter"], sign_in_beta="x"))
+def test_what_the_set_up_calls_an_account_is_a_flow_of_the_table():
+    """Each preset that is said to be signed in to has a flow, and no other has one."""
+    said = {row.name for row in PRESETS.values() if by_account_only(row) or by_account_too(row)}
+    assert said == {preset for flow in FLOWS.values() for preset in flow.opens}
 
 
 def test_the_pages_of_keys_are_of_presets_and_safe_to_link():
