@@ -28,7 +28,7 @@ _TONES = {"ok": "success", "off": "info", "warn": "warning", "bad": "danger"}
 class WatchedProviderAdmin(ProviderAdmin):
     """Providers, with what the proxy knows of them."""
 
-    list_display = ("name", "vendor", "enabled", "health", "used_by", "keys", "last_error")
+    list_display = ("name", "vendor", "enabled", "health", "used_by", "last_error")
     list_filter = ("enabled", "preset")
     actions = (*ProviderAdmin.actions, "enable", "disable", "clone")
     change_form_outer_before_template = "admin/provider_top.html"
@@ -53,7 +53,7 @@ class WatchedProviderAdmin(ProviderAdmin):
             return "nothing yet"
         models = f"{reverse('admin:proxy_logicalmodel_changelist')}?mappings__provider__id__exact={provider.pk}"
         words = f"{number} logical model{'' if number == 1 else 's'}"
-        return format_html('<a class="underline" href="{}">{}</a>', models, words)
+        return format_html('<a class="underline whitespace-nowrap" href="{}">{}</a>', models, words)
 
     @display(description="Last error", empty_value="–")
     def last_error(self, provider: Any) -> str | None:

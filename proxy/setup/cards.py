@@ -37,6 +37,7 @@ class Card:
     where: str
     format: str
     more_url: str
+    more: str
     words: str
 
 
@@ -104,5 +105,6 @@ def card_groups(search: str = "") -> list[CardGroup]:
 def _card(preset: Preset) -> Card:
     where = preset.base_url.partition("://")[2] if preset.auth != "none" else ""
     told = FORMATS[preset.wire_format]
+    more = "Get one" if preset.needs_key else "About it"
     words = " ".join((preset.name, preset.label, where, told, preset.group, needs(preset))).lower()
-    return Card(preset.name, preset.label, needs(preset), where, told, KEY_PAGES.get(preset.name, ""), words)
+    return Card(preset.name, preset.label, needs(preset), where, told, KEY_PAGES.get(preset.name, ""), more, words)

@@ -49,9 +49,13 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["location"].widget.attrs["list"] = "locations"
             self.fields["secret"].label = "Service account's key file (JSON)"
             self.fields["secret"].help_text = "Empty: this machine's own sign-in (application default credentials)."
+            self.fields["project_id"].help_text = "The ID of your Google Cloud project: not its name, not its number."
+            self.fields["location"].help_text = "Where its models run, such as global, eu or europe-west4."
         else:
             del self.fields["project_id"], self.fields["location"]
         if asks_address(preset):
+            ends = "Ends before /v1/messages or /chat/completions."
+            self.fields["base_url"].help_text = f"Empty: {preset.base_url}. {ends}" if preset.base_url else ends
             self.fields["base_url"].widget.attrs["placeholder"] = preset.base_url or "https://api.example.com/v1"
         else:
             del self.fields["base_url"]

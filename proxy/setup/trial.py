@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 from providers.checking import LIST_HINTS, CheckResult, check_rows, fetch_models, target_of
 from providers.errors import UpstreamFailure
 from providers.models import Provider
@@ -12,7 +15,10 @@ CALL_S = 15.0
 
 def tried(provider: Provider, model: str = "") -> CheckResult:
     """How it answers when it is asked for `model`, else for its usual one. What it lists is kept with it."""
+    started = time.monotonic()
     (result,) = check_rows([provider], model, CALL_S)
+    if result.status and not result.latency_ms:  # the list of models was refused, and no model was asked
+        result = replace(result, latency_ms=int((time.monotonic() - started) * 1000))
     if result.models:
         _keep(provider, result.models)
     return result

@@ -115,11 +115,11 @@ def test_actions_take_their_right(row, django_user_model):
 
 def test_the_page_shows_health_use_and_requests(admin_client, row):
     """What is held against it, where it is used, what it did in a day; with the ways on."""
-    RequestLog.objects.create(time=timezone.now(), request_id="req_1", provider="main", outcome="ok", duration_ms=1234)
+    RequestLog.objects.create(time=timezone.now(), request_id="req_1", provider="main", outcome="ok", duration_ms=12345)
     page = admin_client.get(change_url(row)).content.decode()
     assert "&lt;b&gt;busy" in page and 'id="provider-reset"' in page
     assert ">smart</a>" in page and "gpt-2" in page
-    assert "1234 ms" in page and "?provider=main" in page
+    assert "12,345 ms" in page and "?provider=main" in page
     assert f"{reverse('pages:setup-models')}?provider={row.pk}" in page
     assert SECRET not in page
 

@@ -20,6 +20,13 @@ def test_a_trial_keeps_the_list_it_has_seen(served):
     assert (ConfigRevision.objects.values_list("number", flat=True).first(), row.history.count()) == before
 
 
+def test_a_refusal_has_its_time_too(served):
+    """A list that is refused before any model is asked took time as well."""
+    result = tried(served("status/401"))
+    assert (result.ok, result.status) == (False, 401)
+    assert result.latency_ms > 0
+
+
 def test_a_model_can_be_named(served):
     """The one that is asked for is the one that is tried."""
     assert tried(served(), "another").model == "another"
