@@ -28,7 +28,7 @@ _TONES = {"ok": "success", "off": "info", "warn": "warning", "bad": "danger"}
 class WatchedProviderAdmin(ProviderAdmin):
     """Providers, with what the proxy knows of them."""
 
-    list_display = ("name", "vendor", "enabled", "health", "used_by", "last_error")
+    list_display = ("name", "vendor", "enabled", "health", "used_by", "keys", "last_error")
     list_filter = ("enabled", "preset")
     actions = (*ProviderAdmin.actions, "enable", "disable", "clone")
     change_form_outer_before_template = "admin/provider_top.html"

@@ -3,10 +3,11 @@
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from providers.models import Credential, Provider
 from proxy.models import ClientKey, LogicalModel, ModelMapping, RouterSettings
+from proxy.pages import setup
 
 pytestmark = pytest.mark.django_db
 SECRET = "sk-canary-0123456789"
@@ -216,3 +217,26 @@ def test_an_extended_chain_leaves_the_default_route(admin_client):
     asked = {"do": "add", "where": "existing", "into": smart.pk, "place": "front", "other": "b", "default": "on"}
     assert admin_client.post(url("setup-models", row), asked).status_code == 302
     assert [mapping.actual_model for mapping in smart.mappings.all()] == ["b", "a"]
+
+
+def test_the_console_is_offered_where_it_exists(monkeypatch, admin_client):
+    """The last page leads to it with the model chosen; an installation without that page shows no link."""
+    row = Provider.objects.create(name="mine", preset="echo")
+    model = LogicalModel.objects.create(name="a & b")
+    done = url("setup-done", row, model=model.pk)
+    known = setup.reverse
+
+    def reverse_with(found):
+        def answer(name, *args, **kwargs):
+            if name != "pages:console":
+                return known(name, *args, **kwargs)
+            if not found:
+                raise NoReverseMatch(name)
+            return "/admin/console/"
+
+        return answer
+
+    monkeypatch.setattr(setup, "reverse", reverse_with(True))
+    assert 'href="/admin/console/?model=a+%26+b"' in text(admin_client.get(done))
+    monkeypatch.setattr(setup, "reverse", reverse_with(False))
+    assert "from the console" not in text(admin_client.get(done))
