@@ -33,6 +33,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 _PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "Configure": (("Set up a provider", "add_circle", "setup", "providers.add_provider"),),
     "Watch": (
         ("Live", "sensors", "live", "proxy.view_requestlog"),
         ("Console", "terminal", "console", "proxy.use_console"),

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
@@ -113,14 +113,13 @@ _MORE = ("max_concurrency", "headers", "models_offered", "project_id", "location
 class ProviderAdmin(ConfigAdmin):
     """Providers: where requests can go."""
 
-    list_display = ("name", "vendor", "address", "keys", "used_by", "enabled")
-    list_filter = ("enabled",)
+    list_display: tuple[str, ...] = ("name", "vendor", "enabled", "keys")
+    list_filter: tuple[str, ...] = ("enabled",)
     search_fields = ("name",)
     inlines = (CredentialInline,)
-    actions = ("test_connections", "start_drill")
+    actions: tuple[str, ...] = ("test_connections", "start_drill")
     change_form_outer_before_template = "admin/provider_checks.html"
     list_before_template = "admin/empty/provider.html"
-    change_form_before_template = "admin/provider_health.html"
     fieldsets = (
         (None, {"fields": ("name", "preset", "enabled")}),
         ("Address", {"fields": ("base_url",)}),
@@ -143,28 +142,18 @@ class ProviderAdmin(ConfigAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
         """Providers with what the list shows of them."""
         found: QuerySet[Provider] = super().get_queryset(request)
-        return found.prefetch_related("credentials").annotate(mapping_count=Count("mappings", distinct=True))
+        return found.prefetch_related("credentials")
 
     @display(description="Vendor", ordering="preset")
     def vendor(self, provider: Provider) -> str:
         """The preset's name for people."""
         return provider.preset_row.label if provider.preset_row else provider.preset
 
-    @display(description="Address")
-    def address(self, provider: Provider) -> str:
-        """Where requests go."""
-        return provider.effective_base_url
-
     @display(description="Keys and accounts")
     def keys(self, provider: Provider) -> str:
         """What may be shown of its keys and accounts."""
         shown = [_shown(credential) for credential in provider.credentials.all() if credential.enabled]
         return ", ".join(shown) or "none"
-
-    @display(description="Used by")
-    def used_by(self, provider: Any) -> str:
-        """How many mappings lead here."""
-        return f"{provider.mapping_count} mapping{'' if provider.mapping_count == 1 else 's'}"
 
     def get_urls(self) -> list[URLPattern]:
         """The pages of a provider, and what its buttons post to."""

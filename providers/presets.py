@@ -12,6 +12,8 @@ WireFormat = Literal["anthropic_messages", "openai_chat", "openai_responses", "g
 AuthStyle = Literal["x-api-key", "x-goog-api-key", "api-key", "bearer", "none"]
 Addressing = Literal["", "vertex", "code_assist", "codex", "azure"]
 SystemRole = Literal["system", "developer", "user"]
+Group = Literal["Vendors", "Aggregators", "Clouds", "On your machine", "Bring your own", "Built in"]
+"""How forms and the set-up sort presets, in this order. Aggregators serve the models of many vendors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Preset:
     quirks: Quirks = Quirks()
     suggested_model: str = ""
     """A model name to show as an example in forms."""
-    group: str = "Hosted"
+    group: Group = "Vendors"
     elsewhere: str = ""
     """The preset that is meant when a file names this one together with another address."""
     needs_key: bool = True
@@ -128,16 +130,16 @@ _ROWS = (
     Preset(
         "vertex-ai", "Google Vertex AI (Gemini)", "gemini", "https://aiplatform.googleapis.com", "bearer",
         quirks=_GOOGLE, suggested_model="gemini-3-pro-preview", addressing="vertex",
-        needs_key=False,
+        needs_key=False, group="Clouds",
     ),
     Preset(
         "vertex-claude", "Google Vertex AI (Claude)", "anthropic_messages", "https://aiplatform.googleapis.com",
         "bearer", quirks=Quirks(counts_tokens=True), suggested_model="claude-sonnet-4-5@20250929", addressing="vertex",
-        needs_key=False,
+        needs_key=False, group="Clouds",
     ),
     Preset(
         "azure-openai", "Azure OpenAI", "openai_responses", "", "api-key", "AZURE_OPENAI_API_KEY",
-        quirks=replace(_OPENAI, counts_tokens=False), suggested_model="gpt-5.2",
+        quirks=replace(_OPENAI, counts_tokens=False), suggested_model="gpt-5.2", group="Clouds",
     ),
     Preset(
         "z.ai", "Z.ai (GLM)", "anthropic_messages", "https://api.z.ai/api/anthropic", "x-api-key",
@@ -147,7 +149,10 @@ _ROWS = (
         "minimax", "MiniMax", "anthropic_messages", "https://api.minimax.io/anthropic", "x-api-key",
         "MINIMAX_API_KEY", quirks=_NATIVE, suggested_model="MiniMax-M2",
     ),
-    Preset("zenmux", "ZenMux", "anthropic_messages", "https://zenmux.ai/api/anthropic", "x-api-key", "ZENMUX_API_KEY"),
+    Preset(
+        "zenmux", "ZenMux", "anthropic_messages", "https://zenmux.ai/api/anthropic", "x-api-key", "ZENMUX_API_KEY",
+        group="Aggregators",
+    ),
     Preset(
         "kimi-coding", "Kimi for Coding", "anthropic_messages", "https://api.kimi.com/coding", "x-api-key",
         "KIMI_API_KEY", quirks=_NATIVE, suggested_model="kimi-for-coding",
@@ -155,7 +160,7 @@ _ROWS = (
     Preset(
         "openrouter", "OpenRouter", "openai_chat", "https://openrouter.ai/api/v1", "bearer",
         "OPENROUTER_API_KEY", quirks=Quirks(pdf=True, reasoning_details=True, reasoning_effort=True),
-        suggested_model="z-ai/glm-4.6",
+        suggested_model="z-ai/glm-4.6", group="Aggregators",
     ),
     Preset(
         "deepseek", "DeepSeek", "openai_chat", "https://api.deepseek.com/v1", "bearer", "DEEPSEEK_API_KEY",
@@ -177,27 +182,44 @@ _ROWS = (
         "mistral", "Mistral AI", "openai_chat", "https://api.mistral.ai/v1", "bearer", "MISTRAL_API_KEY",
         quirks=Quirks(stream_usage=False, short_ids=True), suggested_model="devstral-medium-latest",
     ),
-    Preset("groq", "Groq", "openai_chat", "https://api.groq.com/openai/v1", "bearer", "GROQ_API_KEY"),
-    Preset("together", "Together AI", "openai_chat", "https://api.together.xyz/v1", "bearer", "TOGETHER_API_KEY"),
+    Preset(
+        "groq", "Groq", "openai_chat", "https://api.groq.com/openai/v1", "bearer", "GROQ_API_KEY", group="Aggregators",
+    ),
+    Preset(
+        "together", "Together AI", "openai_chat", "https://api.together.xyz/v1", "bearer", "TOGETHER_API_KEY",
+        group="Aggregators",
+    ),
     Preset(
         "fireworks", "Fireworks AI", "openai_chat", "https://api.fireworks.ai/inference/v1", "bearer",
-        "FIREWORKS_API_KEY", quirks=Quirks(top_k=True),
+        "FIREWORKS_API_KEY", quirks=Quirks(top_k=True), group="Aggregators",
     ),
     Preset(
         "deepinfra", "DeepInfra", "openai_chat", "https://api.deepinfra.com/v1/openai", "bearer",
-        "DEEPINFRA_API_KEY",
+        "DEEPINFRA_API_KEY", group="Aggregators",
     ),
-    Preset("cerebras", "Cerebras", "openai_chat", "https://api.cerebras.ai/v1", "bearer", "CEREBRAS_API_KEY"),
-    Preset("nebius", "Nebius", "openai_chat", "https://api.studio.nebius.ai/v1", "bearer", "NEBIUS_API_KEY"),
-    Preset("novita", "Novita AI", "openai_chat", "https://api.novita.ai/v3/openai", "bearer", "NOVITA_API_KEY"),
-    Preset("baseten", "Baseten", "openai_chat", "https://inference.baseten.co/v1", "bearer", "BASETEN_API_KEY"),
+    Preset(
+        "cerebras", "Cerebras", "openai_chat", "https://api.cerebras.ai/v1", "bearer", "CEREBRAS_API_KEY",
+        group="Aggregators",
+    ),
+    Preset(
+        "nebius", "Nebius", "openai_chat", "https://api.studio.nebius.ai/v1", "bearer", "NEBIUS_API_KEY",
+        group="Aggregators",
+    ),
+    Preset(
+        "novita", "Novita AI", "openai_chat", "https://api.novita.ai/v3/openai", "bearer", "NOVITA_API_KEY",
+        group="Aggregators",
+    ),
+    Preset(
+        "baseten", "Baseten", "openai_chat", "https://inference.baseten.co/v1", "bearer", "BASETEN_API_KEY",
+        group="Aggregators",
+    ),
     Preset(
         "siliconflow", "SiliconFlow", "openai_chat", "https://api.siliconflow.com/v1", "bearer",
-        "SILICONFLOW_API_KEY", quirks=Quirks(top_k=True),
+        "SILICONFLOW_API_KEY", quirks=Quirks(top_k=True), group="Aggregators",
     ),
     Preset(
         "github-models", "GitHub Models", "openai_chat", "https://models.github.ai/inference", "bearer",
-        headers=(("x-github-api-version", "2022-11-28"),), suggested_model="openai/gpt-4.1",
+        headers=(("x-github-api-version", "2022-11-28"),), suggested_model="openai/gpt-4.1", group="Aggregators",
     ),
     Preset(
         "ollama", "Ollama", "openai_chat", "http://127.0.0.1:11434/v1", "bearer", quirks=Quirks(),
@@ -239,3 +261,22 @@ PRICE_LISTS: dict[str, str] = {
     "baseten": "baseten",
 }  # fmt: skip
 """The name of each vendor's list of prices in genai-prices, where `manage.py syncprices` looks it up."""
+
+KEY_PAGES: dict[str, str] = {
+    "anthropic": "https://console.anthropic.com/settings/keys",
+    "openai": "https://platform.openai.com/api-keys",
+    "openai-chat": "https://platform.openai.com/api-keys",
+    "gemini": "https://aistudio.google.com/apikey",
+    "openrouter": "https://openrouter.ai/settings/keys",
+    "deepseek": "https://platform.deepseek.com/api_keys",
+    "groq": "https://console.groq.com/keys",
+    "mistral": "https://console.mistral.ai/api-keys",
+    "together": "https://api.together.ai/settings/api-keys",
+    "xai": "https://console.x.ai",
+    "cerebras": "https://cloud.cerebras.ai",
+    "github-models": "https://github.com/settings/tokens",
+    "ollama": "https://ollama.com",
+    "lm-studio": "https://lmstudio.ai",
+    "vllm": "https://docs.vllm.ai",
+}
+"""Where somebody gets a vendor's key, or reads about a server of their own."""

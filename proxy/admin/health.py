@@ -5,12 +5,11 @@ from __future__ import annotations
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
-from providers.models import Credential
 from providers.unfolded import PageAdmin, display
 from proxy.admin.history import ReadOnly
 from proxy.models import HealthState
+from proxy.provider_panel import told_cooling, told_subject
 
 
 @admin.register(HealthState)
@@ -38,11 +37,7 @@ class HealthStateAdmin(ReadOnly, PageAdmin):
     @display(description="Model or key")
     def what(self, row: HealthState) -> str:
         """The actual model, the key by its last characters, or one with the other."""
-        if not row.credential_id:
-            return row.actual_model
-        key = Credential.objects.filter(pk=row.credential_id).first()
-        told = f"key {key}" if key is not None else "a key that is gone"
-        return f"{row.actual_model} by {told}" if row.actual_model else told
+        return told_subject(row)
 
     @display(description="Failure", ordering="kind", label="warning")
     def shown_kind(self, row: HealthState) -> str:
@@ -52,6 +47,4 @@ class HealthStateAdmin(ReadOnly, PageAdmin):
     @display(description="Cooling until", ordering="until")
     def cooling(self, row: HealthState) -> str:
         """The time, or that the next request tries it."""
-        if row.until <= timezone.now():
-            return "over: the next request tries it"
-        return timezone.localtime(row.until).strftime("%d %b %H:%M:%S")
+        return told_cooling(row)

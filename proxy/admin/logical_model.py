@@ -74,7 +74,7 @@ class LogicalModelAdmin(ConfigAdmin):
     """Logical models: the names clients may ask for."""
 
     list_display = ("name", "chain", "enabled", "description")
-    list_filter = ("enabled",)
+    list_filter = ("enabled", "mappings__provider")
     search_fields = ("name", "description")
     inlines = (MappingInline,)
     change_form_before_template = "admin/try_model.html"

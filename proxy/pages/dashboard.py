@@ -141,7 +141,7 @@ def streams() -> tuple[int, int]:
     return here + presence.streams_elsewhere(LOGBOOK.instance), presence.living()
 
 
-def cards(span: Span, of: Totals, worries: tuple[Concern, ...], running: int, processes: int) -> tuple[Card, ...]:
+def cards(span: Span, of: Totals, worries: tuple[Attention, ...], running: int, processes: int) -> tuple[Card, ...]:
     """The figures of a span at a glance, each with the way to the requests it counts."""
     streaming = f"{processes} processes; of others, those over 5 s" if processes > 1 else "at this moment"
     return (
@@ -182,11 +182,12 @@ def _consumption(span: Span, of: Totals) -> tuple[Card, ...]:
     )
 
 
-def _credentials(worries: tuple[Concern, ...]) -> Card:
+def _credentials(worries: tuple[Attention, ...]) -> Card:
     if not worries:
         return Card("Credentials", "fine", "none needs attention", reverse("admin:providers_provider_changelist"))
     first = worries[0]
-    return Card("Credentials", f"{len(worries)} to see to", f"{first.provider}: {first.what}", first.url, "bad")
+    url = reverse("admin:providers_provider_change", args=[first.provider_id])
+    return Card("Credentials", f"{len(worries)} to see to", f"{first.provider}: {first.words}", url, "bad")
 
 
 def top_models(seen: Overview) -> tuple[Model, ...]:

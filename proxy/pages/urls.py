@@ -12,11 +12,16 @@ from django.views.generic.base import View
 
 from proxy.pages.console import ConsolePage
 from proxy.pages.live import LivePage
+from proxy.pages.setup import SetupDonePage, SetupModelsPage, SetupPage, SetupTestPage
 from proxy.pages.sign_in import AccountPage, SignInBack, SignInPage, SignOutPage
 
 PAGES: tuple[tuple[str, type[View], str], ...] = (
     ("live/", LivePage, "live"),
     ("console/", ConsolePage, "console"),
+    ("providers/setup/", SetupPage, "setup"),
+    ("providers/setup/test/", SetupTestPage, "setup-test"),
+    ("providers/setup/models/", SetupModelsPage, "setup-models"),
+    ("providers/setup/done/", SetupDonePage, "setup-done"),
     ("sign-in/<int:provider>/", SignInPage, "sign-in"),
     ("accounts/<int:credential>/", AccountPage, "account"),
     ("accounts/<int:credential>/sign-out/", SignOutPage, "sign-out"),

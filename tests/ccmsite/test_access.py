@@ -48,11 +48,14 @@ OTHER_ROUTES = {
     "pages:live": LOOK, "pages:console": CONFIGURE,
     "pages:sign-in": CONFIGURE, "pages:account": CONFIGURE, "pages:sign-out": CONFIGURE,
     "pages:sign-in-back": CONFIGURE,
+    "pages:setup": CONFIGURE, "pages:setup-test": CONFIGURE, "pages:setup-models": CONFIGURE,
+    "pages:setup-done": CONFIGURE, "admin:provider_reset": CONFIGURE,
     "admin:proxy_drill_stop": CONFIGURE,
 }  # fmt: skip
 """URLs of a table beyond list, add, change, delete and history, and the pages that are no table's."""
 POSTED = {
     "admin:provider_test": "providers_provider", "admin:provider_models": "providers_provider",
+    "admin:provider_reset": "providers_provider",
     "admin:proxy_drill_stop": "proxy_drill",
 }  # fmt: skip
 """What is a button and no page, and the table whose row it is for."""

@@ -1,0 +1,107 @@
+"""The pages of providers as the proxy sees them: with their health, where they are used and what they did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from providers.admin import ProviderAdmin
+from providers.cloning import clone
+from providers.models import Provider
+from providers.unfolded import display
+from proxy.admin.provider_state import last_error_of, state_of, with_health
+from proxy.models import HealthState
+
+admin.site.unregister(Provider)
+
+_TONES = {"ok": "success", "off": "info", "warn": "warning", "bad": "danger"}
+
+
+@admin.register(Provider)
+class WatchedProviderAdmin(ProviderAdmin):
+    """Providers, with what the proxy knows of them."""
+
+    list_display = ("name", "vendor", "enabled", "health", "used_by", "keys", "last_error")
+    list_filter = ("enabled", "preset")
+    actions = (*ProviderAdmin.actions, "enable", "disable", "clone")
+    change_form_outer_before_template = "admin/provider_top.html"
+    change_form_before_template = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
+        """Providers with what the list shows of them."""
+        counted = Count("mappings__logical_model", distinct=True)
+        return with_health(super().get_queryset(request).annotate(model_count=counted))
+
+    @display(description="Health", label=_TONES)
+    def health(self, provider: Any) -> tuple[str, str]:
+        """A badge: works, cools, or needs somebody."""
+        state = state_of(provider, provider.cooling_until, provider.refused_until)
+        return state.tone, state.words
+
+    @display(description="Used by", ordering="model_count")
+    def used_by(self, provider: Any) -> str:
+        """How many logical models it serves, and the way to them."""
+        number = provider.model_count
+        if not number:
+            return "nothing yet"
+        models = f"{reverse('admin:proxy_logicalmodel_changelist')}?mappings__provider__id__exact={provider.pk}"
+        words = f"{number} logical model{'' if number == 1 else 's'}"
+        return format_html('<a class="underline whitespace-nowrap" href="{}">{}</a>', models, words)
+
+    @display(description="Last error", empty_value="–")
+    def last_error(self, provider: Any) -> str | None:
+        """What is remembered of its last failure."""
+        return last_error_of(provider.failed_kind, provider.failed_words) or None
+
+    @admin.action(description="Enable", permissions=["change"])
+    def enable(self, request: HttpRequest, chosen: QuerySet[Provider]) -> None:
+        """Switch the chosen ones on."""
+        self._switch(request, chosen, True)
+
+    @admin.action(description="Disable", permissions=["change"])
+    def disable(self, request: HttpRequest, chosen: QuerySet[Provider]) -> None:
+        """Switch the chosen ones off: every mapping skips them."""
+        self._switch(request, chosen, False)
+
+    def _switch(self, request: HttpRequest, chosen: QuerySet[Provider], on: bool) -> None:
+        # One by one: each is a change in its history.
+        rows = [row for row in chosen if row.enabled != on]
+        for row in rows:
+            row.enabled = on
+            row.save()
+        told = ", ".join(row.name for row in rows) or "nothing, all were already"
+        self.message_user(request, f"Switched {'on' if on else 'off'}: {told}.", messages.SUCCESS)
+
+    @admin.action(description="Clone", permissions=["add"])
+    def clone(self, request: HttpRequest, chosen: QuerySet[Provider]) -> None:
+        """Copy the chosen ones, without what opens them."""
+        for row in list(chosen):
+            made = clone(row)
+            words = f"{made.name} has everything of {row.name} but its keys: enter one and enable it."
+            self.message_user(request, words, messages.SUCCESS)
+
+    def get_urls(self) -> list[URLPattern]:
+        """One button more: forgive it everything."""
+        reset = path("<path:object_id>/reset/", self.admin_site.admin_view(self.reset_view), name="provider_reset")
+        return [reset, *super().get_urls()]
+
+    def reset_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Forget what is held against a provider: its models and keys are tried again at once."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm("proxy.delete_healthstate"):
+            raise PermissionDenied
+        row: Provider | None = self.get_object(request, unquote(object_id))
+        if row is None:
+            gone: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return gone
+        count, _ = HealthState.objects.filter(provider=row.name).delete()
+        self.message_user(request, f"Reset: {count}. All processes know within seconds.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:providers_provider_change", args=(row.pk,)))

@@ -1,0 +1,139 @@
+"""What the page of a provider shows of its life in the proxy: health, where it is used, the last day's requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Avg, Count, Q, Sum
+from django.utils import timezone
+
+from providers.models import Credential, Provider
+from proxy.models import HealthState, ModelMapping, RequestLog, RouterSettings, RoutingRule
+from proxy.record import OPEN
+
+_ROUTES = {"default": "default route", "background": "background", "think": "thinking", "websearch": "web search"}
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthLine:
+    """One thing that is held against it."""
+
+    what: str
+    kind: str
+    words: str
+    streak: int
+    cooling: str
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One mapping that leads here. `routes`: what points to its logical model."""
+
+    model_id: int
+    model: str
+    priority: int
+    actual_model: str
+    works: bool
+    routes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LastDay:
+    """The requests of the last 24 hours whose last call went here. Times are means, in milliseconds."""
+
+    total: int
+    ok: int
+    failed: int
+    first_content_ms: int | None
+    duration_ms: int | None
+    tokens_in: int
+    tokens_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPanel:
+    """All of it."""
+
+    health: tuple[HealthLine, ...]
+    uses: tuple[Use, ...]
+    day: LastDay
+
+
+def panel_of(provider: Provider) -> ProviderPanel:
+    """The panel of a stored provider."""
+    held = HealthState.objects.filter(provider=provider.name).order_by("-until")
+    lines = tuple(
+        HealthLine(told_subject(row), row.kind.replace("_", " "), row.words, row.streak, told_cooling(row))
+        for row in held
+    )
+    return ProviderPanel(lines, uses_of(provider), last_day(provider.name))
+
+
+def uses_of(provider: Provider) -> tuple[Use, ...]:
+    """The mappings that lead to it, by logical model, and the routes that point to these."""
+    rows = ModelMapping.objects.filter(provider=provider).select_related("logical_model")
+    routes = _routes()
+    return tuple(
+        Use(
+            row.logical_model_id, row.logical_model.name, row.priority, row.actual_model,
+            row.enabled and row.logical_model.enabled, tuple(routes.get(row.logical_model_id, ())),
+        )
+        for row in rows.order_by("logical_model__name", "priority", "pk")
+    )  # fmt: skip
+
+
+def last_day(provider: str) -> LastDay:
+    """The sums of the last 24 hours.
+
+    The first id of the day is found by the index of times, its rows by the one of providers and ids: the rest
+    of a long history is not read.
+    """
+    since = timezone.now() - DAY
+    first = RequestLog.objects.filter(time__gte=since).order_by("time").values_list("id", flat=True)[:1]
+    rows = RequestLog.objects.filter(provider=provider, id__gte=next(iter(first), 0), time__gte=since)
+    found = rows.exclude(outcome=OPEN).order_by().aggregate(
+        total=Count("id"), ok=Count("id", filter=Q(outcome="ok")), failed=Count("id", filter=Q(outcome="error")),
+        first=Avg("first_content_ms"), took=Avg("duration_ms", filter=Q(outcome="ok")),
+        read=Sum("input_tokens"), wrote=Sum("output_tokens"),
+    )  # fmt: skip
+    return LastDay(
+        found["total"], found["ok"], found["failed"], _whole(found["first"]), _whole(found["took"]),
+        found["read"] or 0, found["wrote"] or 0,
+    )  # fmt: skip
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
+
+
+def _routes() -> dict[int, list[str]]:
+    """By logical model: the routes and rules that point to it."""
+    settings = RouterSettings.load()
+    found: dict[int, list[str]] = {}
+    pairs: Iterable[tuple[int | None, str]] = (
+        *((getattr(settings, f"{name}_id"), words) for name, words in _ROUTES.items()),
+        *((rule.logical_model_id, f"rule {rule.name}") for rule in RoutingRule.objects.filter(enabled=True)),
+    )
+    for model, words in pairs:
+        if model is not None:
+            found.setdefault(model, []).append(words)
+    return found
+
+
+def told_subject(row: HealthState) -> str:
+    """Whom a row is about: the actual model, the key by its last characters, or one with the other."""
+    if not row.credential_id:
+        return row.actual_model
+    key = Credential.objects.filter(pk=row.credential_id).first()
+    told = f"key {key}" if key is not None else "a key that is gone"
+    return f"{row.actual_model} by {told}" if row.actual_model else told
+
+
+def told_cooling(row: HealthState) -> str:
+    """Until when a row cools, or that the next request tries it."""
+    if row.until <= timezone.now():
+        return "over: the next request tries it"
+    return timezone.localtime(row.until).strftime("%d %b %H:%M:%S")
