@@ -1,5 +1,7 @@
 """Every URL, and who gets in: an URL that has no row here fails."""
 
+import zlib
+
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
@@ -45,8 +47,10 @@ TABLES = {
 """A table: who sees its list and rows, who adds, changes and deletes; None: nobody."""
 OTHER_ROUTES = {
     "admin:auth_user_password_change": PEOPLE, "admin:provider_test": CONFIGURE, "admin:provider_models": CONFIGURE,
-    "pages:live": LOOK,
+    "pages:live": LOOK, "pages:replay": CONFIGURE,
     "admin:proxy_drill_stop": CONFIGURE,
+    "admin:proxy_requestlog_export_csv": LOOK, "admin:proxy_requestlog_export_jsonl": LOOK,
+    "admin:proxy_requestlog_body": CONFIGURE,
 }  # fmt: skip
 """URLs of a table beyond list, add, change, delete and history, and the pages that are no table's."""
 POSTED = {
@@ -54,6 +58,8 @@ POSTED = {
     "admin:proxy_drill_stop": "proxy_drill",
 }  # fmt: skip
 """What is a button and no page, and the table whose row it is for."""
+OF_A_ROW = POSTED | {"pages:replay": "proxy_requestlog"}
+"""What has the number of a row in its address, and the table."""
 
 
 def names():
@@ -104,7 +110,7 @@ def rows(db):
         provider, model, mapping, key, RouterSettings.objects.get_or_create()[0],
         RoutingRule.objects.create(name="images", has_image=True, logical_model=model),
         ModelPrice.objects.create(preset="openai", model="m", input=1, output=2),
-        RequestLog.objects.create(time=now, request_id="req_1", outcome="ok", body=b""),
+        RequestLog.objects.create(time=now, request_id="req_1", outcome="ok", body=zlib.compress(b"{}")),
         HealthState.objects.create(
             provider="main", actual_model="m", kind="overloaded", until=now, since=now, failed_at=now, stamp=1
         ),
@@ -138,8 +144,8 @@ def clients(rows):
 def address(name, rows):
     """A URL by its name, with a real row where it takes one."""
     short = name.partition(":")[2]
-    if name in POSTED:
-        return reverse(name, args=[rows[POSTED[name]].pk])
+    if name in OF_A_ROW:
+        return reverse(name, args=[rows[OF_A_ROW[name]].pk])
     for table, row in rows.items():
         if short.startswith(f"{table}_"):
             try:

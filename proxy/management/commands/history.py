@@ -47,7 +47,7 @@ class Command(ReportingCommand):
 
 
 def _filtered(options: dict[str, Any]) -> QuerySet[RequestLog]:
-    rows = RequestLog.objects.order_by("-id")
+    rows = RequestLog.objects.order_by("-time", "-id")
     if options["since"]:
         rows = rows.filter(time__gte=_moment(options["since"]))
     if status := options["status"]:
