@@ -240,7 +240,8 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
     @display(description="Served by")
     def served_by(self, row: RequestLog) -> str:
         """Provider and actual model."""
-        return format_html("{}/<wbr>{}", row.provider, row.actual_model) if row.provider else "-"
+        told = '<span class="whitespace-nowrap">{}/<br>{}</span>'
+        return format_html(told, row.provider, row.actual_model) if row.provider else "-"
 
     @display(description="Tokens in / out")
     def tokens(self, row: RequestLog) -> str:
