@@ -17,8 +17,8 @@ from django.db.models import Q, QuerySet
 from proxy.models import AttemptLog, RequestLog
 
 MAX_ROWS = 1_000_000
-CHUNK = 500
-"""Rows of one query: between two queries nothing is held open."""
+CHUNK, CHUNK_WITH_BODIES = 1000, 20
+"""Rows of one query: between two queries nothing is held open. A captured text can have megabytes."""
 COLUMNS = (
     "time", "request_id", "session_id", "agent_id", "client_key", "inbound_format", "operation", "requested_model",
     "logical_model", "provider", "actual_model", "route", "why", "stream", "status", "outcome", "attempts",
@@ -30,38 +30,40 @@ ATTEMPT_COLUMNS = (
     "message", "upstream_request_id",
 )  # fmt: skip
 Rows = QuerySet[RequestLog]
+Row = dict[str, Any]
 
 
 def as_csv(rows: Rows) -> Iterator[bytes]:
     """A line of names and a line for each row, newest first. No cell is a formula to a spreadsheet."""
     yield _lines([COLUMNS])
     for chunk in chunks(rows):
-        yield _lines([_cell(getattr(row, name)) for name in COLUMNS] for row in chunk)
+        yield _lines([_cell(row[name]) for name in COLUMNS] for row in chunk)
 
 
 def as_jsonl(rows: Rows, *, bodies: bool = False) -> Iterator[bytes]:
     """A JSON object for each row, newest first, its attempts inside; with `bodies` the captured text too."""
     for chunk in chunks(rows, bodies=bodies):
-        attempts: dict[int, list[dict[str, Any]]] = {row.pk: [] for row in chunk}
+        attempts: dict[int, list[dict[str, Any]]] = {row["pk"]: [] for row in chunk}
         for entry in AttemptLog.objects.filter(request__in=list(attempts)).order_by("request", "number"):
             attempts[entry.request_id].append({name: _plain(getattr(entry, name)) for name in ATTEMPT_COLUMNS})
-        yield b"".join(_json_line(row, attempts[row.pk], bodies) for row in chunk)
+        yield b"".join(_json_line(row, attempts[row["pk"]], bodies) for row in chunk)
 
 
-def chunks(rows: Rows, *, bodies: bool = False) -> Iterator[Sequence[RequestLog]]:
+def chunks(rows: Rows, *, bodies: bool = False) -> Iterator[Sequence[Row]]:
     """The rows, newest first, in short queries that each go on after the last row seen; MAX_ROWS at most.
 
     What is written meanwhile is newer than where it began, and is left out.
     """
     wanted = ("pk", *COLUMNS, *(("body",) if bodies else ()))
-    rows = rows.order_by("-time", "-id").only(*wanted)
-    left, after = MAX_ROWS, None
+    rows = rows.order_by("-time", "-id")
+    left, size = MAX_ROWS, CHUNK_WITH_BODIES if bodies else CHUNK
+    after: Row | None = None
     while left > 0:
         following = rows
         if after is not None:
             # "At most" first: that is what an index can begin at.
-            following = rows.filter(time__lte=after.time).filter(Q(time__lt=after.time) | Q(pk__lt=after.pk))
-        found = list(following[: min(CHUNK, left)])
+            following = rows.filter(time__lte=after["time"]).filter(Q(time__lt=after["time"]) | Q(pk__lt=after["pk"]))
+        found = list(following.values(*wanted)[: min(size, left)])
         if not found:
             return
         yield found
@@ -124,11 +126,11 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else format(value, "f")
 
 
-def _json_line(row: RequestLog, attempts: list[dict[str, Any]], bodies: bool) -> bytes:
-    told = {name: _plain(getattr(row, name)) for name in COLUMNS} | {"attempt_rows": attempts}
+def _json_line(row: Row, attempts: list[dict[str, Any]], bodies: bool) -> bytes:
+    told = {name: _plain(row[name]) for name in COLUMNS} | {"attempt_rows": attempts}
     if bodies:
         try:
-            told["body"] = body_text(row.body)
+            told["body"] = body_text(row["body"])
         except zlib.error:
             told["body"] = None
     return json.dumps(told, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
