@@ -1,4 +1,4 @@
-"""How long the pages of a long request history take: the list, each filter, far pages, searches, one request, an export.
+"""What the pages of a long request history take: the list, each filter, far pages, searches, one request, an export.
 
 Asks the SQLite file that `seed_history.py` has made, through Django's own test client, so that everything but the
 network is in it; migrates the file first. Times are the best of some runs, by the clock and of this process's CPU.
