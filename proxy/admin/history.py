@@ -2,142 +2,46 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
-from collections.abc import Sequence
-from datetime import timedelta
-from decimal import Decimal
-from typing import Any, cast
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import PAGE_VAR
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import QuerySet, Sum
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet, Sum
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 
-from providers.models import Provider
-from providers.unfolded import PageAdmin, TabularInline, display
+from providers.unfolded import PageAdmin, display
+from proxy.admin.history_export import as_csv, as_jsonl, body_text, streamed
+from proxy.admin.history_filters import FILTERS
+from proxy.admin.history_list import NEWEST_FIRST, HistoryChangeList, InfinitePaginator
+from proxy.admin.request_view import TONES, facts, pretty, shown_cost, timeline, why_parts
 from proxy.logbook import LOGBOOK
-from proxy.models import AttemptLog, Instance, LogicalModel, RequestLog
+from proxy.models import Instance, RequestLog
 from proxy.record import LOST, OPEN
-from proxy.routing import RouteReason
 
-MAX_PAGE = 10**9
-"""Numbers in an address that are larger would be more than databases take as an offset."""
+log = logging.getLogger("proxy.admin")
 
-_SPANS = {
-    "15m": ("last 15 minutes", timedelta(minutes=15)),
-    "1h": ("last hour", timedelta(hours=1)),
-    "24h": ("last 24 hours", timedelta(days=1)),
-    "7d": ("last 7 days", timedelta(days=7)),
-    "30d": ("last 30 days", timedelta(days=30)),
-}
 _COLOURS = {
     "ok": "success", "error": "danger", "interrupted": "warning", "client_gone": "info", OPEN: "info", LOST: "danger",
 }  # fmt: skip
-
-
-class InfinitePaginator(Paginator):  # type: ignore[type-arg]
-    """Knows whether there is more after the page that is asked for, and nothing else: counting takes seconds.
-
-    The theme shows no number of results for a paginator of this name.
-    """
-
-    template_name = "admin/history_pages.html"
-
-    def __init__(self, rows: Any, per_page: int, asked_for: str) -> None:
-        super().__init__(rows, per_page)
-        try:
-            number = int(asked_for)
-        except ValueError:
-            number = 1
-        self._page = number if 1 <= number <= MAX_PAGE else 1
-
-    @cached_property
-    def count(self) -> int:
-        """Rows up to the end of the page, and one when there is more; what is beyond the end has no page."""
-        rows = cast(QuerySet[RequestLog], self.object_list)
-        before = (self._page - 1) * self.per_page
-        found = len(rows.values_list("pk")[before : before + self.per_page + 1])
-        return before + found
-
-
-class ConfiguredNames(admin.SimpleListFilter):
-    """A filter over names from the configuration: the history itself is never scanned for them."""
-
-    field = ""
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
-        """The names to choose from."""
-        return [(name, name) for name in self.names()]
-
-    def names(self) -> Sequence[str]:
-        """Names of the configuration."""
-        raise NotImplementedError
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
-        """Rows with the chosen name."""
-        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
-
-
-class ByProvider(ConfiguredNames):
-    """Requests that a provider served."""
-
-    title = "provider"
-    parameter_name = field = "provider"
-
-    def names(self) -> Sequence[str]:
-        """All providers."""
-        return list(Provider.objects.values_list("name", flat=True))
-
-
-class ByModel(ConfiguredNames):
-    """Requests that a logical model served."""
-
-    title = "logical model"
-    parameter_name = field = "logical_model"
-
-    def names(self) -> Sequence[str]:
-        """All logical models."""
-        return list(LogicalModel.objects.values_list("name", flat=True))
-
-
-class ByRoute(ConfiguredNames):
-    """Requests that came by one route."""
-
-    title = "route"
-    parameter_name = field = "route"
-
-    def names(self) -> Sequence[str]:
-        """All reasons there are."""
-        return [reason.value for reason in RouteReason]
-
-
-class ByTime(admin.SimpleListFilter):
-    """Requests of the last while."""
-
-    title = "time"
-    parameter_name = "since"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
-        """The spans to choose from."""
-        return [(name, label) for name, (label, _) in _SPANS.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[RequestLog]) -> QuerySet[RequestLog]:
-        """Rows no older than the chosen span."""
-        _, span = _SPANS.get(self.value() or "", ("", None))
-        return queryset.filter(time__gte=timezone.now() - span) if span else queryset
-
-
-def shown_cost(cost: Decimal | None, outcome: str) -> str:
-    """A cost in dollars; of an answer that has no end, the least it can have been."""
-    if cost is None:
-        return "-"
-    if 0 < cost < Decimal("0.00005"):
-        return "< $0.0001"
-    return f"${cost:.4f}" if outcome == "ok" or not cost else f"≥ ${cost:.4f}"
 
 
 class ReadOnly:
@@ -156,24 +60,6 @@ class ReadOnly:
         return False
 
 
-class AttemptInline(ReadOnly, TabularInline):
-    """The upstream calls of one request, in order."""
-
-    model = AttemptLog
-    extra = 0
-    fields = (
-        "number", "provider", "actual_model", "key", "outcome", "status", "started_ms", "first_content_ms",
-        "duration_ms", "cost", "message", "upstream_request_id",
-    )  # fmt: skip
-    readonly_fields = fields
-    verbose_name_plural = "Attempts"
-
-    @display(description="Cost")
-    def cost(self, row: AttemptLog) -> str:
-        """What this call cost."""
-        return shown_cost(row.cost_usd, row.outcome)
-
-
 @admin.register(RequestLog)
 class RequestLogAdmin(ReadOnly, PageAdmin):
     """What became of each request."""
@@ -183,41 +69,49 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         "cost", "duration",
     )  # fmt: skip
     list_display_links = ("short_id",)
-    list_filter = ("outcome", ByTime, ByRoute, ByProvider, ByModel, "stream")
+    list_filter = FILTERS
+    ordering = NEWEST_FIRST
     list_per_page = 50
     list_fullwidth = True
-    # Only what an index sorts; and no "=": it ignores case, which no index serves.
-    sortable_by = ("when", "shown_outcome")
-    search_fields = ("request_id__exact", "session_id__exact")
+    sortable_by = ("when",)  # only what an index sorts
+    search_fields = ("request_id", "session_id")
     search_help_text = "A request id or a session id, whole."
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_max_show_all = 0
-    inlines = (AttemptInline,)
-    list_before_template = "admin/empty/request_log.html"
-    change_form_before_template = "admin/try_again.html"
-    fieldsets = (
-        (None, {"fields": ("time", "request_id", "shown_outcome", "status", "error")}),
-        (
-            "Route",
-            {"fields": ("requested_model", "route", "logical_model", "provider", "actual_model", "why")},
-        ),
-        (
-            "Measured",
-            {
-                "fields": (
-                    "attempts", "first_content_ms", "duration_ms", "input_tokens", "output_tokens",
-                    "cache_read_tokens", "cache_write_tokens", "cost", "stop_reason",
-                )
-            },
-        ),
-        ("Client", {"fields": ("client_key", "session_id", "agent_id", "inbound_format", "operation", "stream")}),
-        ("Body", {"classes": ("collapse",), "fields": ("shown_body",)}),
-    )  # fmt: skip
+    list_before_template = "admin/history_filters.html"
+    change_form_template = "admin/request.html"
+    fields = ("request_id",)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, str] | None = None) -> HttpResponse:
-        """The list; above it, what the log could not write or had to drop."""
-        return super().changelist_view(request, {**(extra_context or {}), "log_trouble": _trouble()})
+    def get_urls(self) -> list[URLPattern]:
+        """The list, its exports, the page of a request and its captured text."""
+
+        def page(where: str, view: Any, name: str) -> URLPattern:
+            guarded: Any = self.admin_site.admin_view(view)
+            made: URLPattern = path(where, guarded, name=f"proxy_requestlog_{name}")
+            return made
+
+        own = [
+            page("export.csv", partial(self.export_view, kind="csv"), "export_csv"),
+            page("export.jsonl", partial(self.export_view, kind="jsonl"), "export_jsonl"),
+            page("<path:object_id>/body.txt", self.body_view, "body"),
+        ]
+        found: list[URLPattern] = super().get_urls()
+        return [*own, *found]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The list; above it, what the log could not write or had to drop, and the filters."""
+        shown = {one.parameter_name for one in FILTERS if request.GET.get(str(one.parameter_name))}
+        chosen = request.GET.copy()
+        chosen.pop(PAGE_VAR, None)
+        context: dict[str, Any] = {
+            "log_trouble": _trouble(),
+            "active_filters": len(shown),
+            "time_zone": settings.TIME_ZONE,
+            "export_query": f"?{chosen.urlencode()}" if chosen else "",
+            "may_export_bodies": request.user.has_perm("proxy.view_bodies"),
+        }
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RequestLog]:
         """Rows without their bodies: a list needs none."""
@@ -228,11 +122,87 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         """Pages without a total."""
         return InfinitePaginator(queryset, per_page, request.GET.get(PAGE_VAR, ""))
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """All that is known of the request; what people wrote only for those who may read it."""
-        if request.user.has_perm("proxy.view_bodies"):
-            return self.fieldsets
-        return tuple(part for part in self.fieldsets if part[0] != "Body")
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[HistoryChangeList]:
+        """Our own list."""
+        return HistoryChangeList
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Rows of a request id or a session id, whole and in its own case: that is what an index finds."""
+        term = search_term.strip()
+        return (queryset.filter(Q(request_id=term) | Q(session_id=term)) if term else queryset), False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """The filters alone: any other column in the address would be looked for in every row."""
+        return lookup in {one.parameter_name for one in FILTERS}
+
+    def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
+        """What the list shows with the same address, as a file, written while it is read."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        address = request.GET.copy()
+        bodies = kind == "jsonl" and bool(address.pop("bodies", None))
+        if bodies and not request.user.has_perm("proxy.view_bodies"):
+            raise PermissionDenied
+        if any("\0" in value for _, values in address.lists() for value in values):
+            return HttpResponseBadRequest("a filter holds a NUL character", content_type="text/plain")
+        request.GET = address  # type: ignore[assignment]
+        try:
+            rows = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:
+            return HttpResponseBadRequest("a filter has a value it cannot have", content_type="text/plain")
+        pieces: Iterator[bytes] = as_csv(rows) if kind == "csv" else as_jsonl(rows, bodies=bodies)
+        told = f"{request.user.get_username()}: the history as {kind}{' with captured text' if bodies else ''}"
+        log.info("export begins, %s, filters %r", told, address.urlencode())
+        answer = StreamingHttpResponse(
+            streamed(pieces, lambda sent: log.info("export ended, %s, %d bytes", told, sent)),
+            content_type="text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson",
+        )
+        stamp = timezone.localtime().strftime("%Y%m%d-%H%M%S")
+        answer["content-disposition"] = f'attachment; filename="requests-{stamp}.{kind}"'
+        answer["x-content-type-options"] = "nosniff"
+        answer["cache-control"] = "no-store"
+        return answer
+
+    def body_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The whole captured text of a request, as a file. Raises Http404 when there is none."""
+        if not (self.has_view_permission(request) and request.user.has_perm("proxy.view_bodies")):
+            raise PermissionDenied
+        row: RequestLog | None = self.get_object(request, unquote(object_id))
+        try:
+            text = body_text(row.body) if row else None
+        except zlib.error:
+            text = None
+        if row is None or text is None:
+            raise Http404("nothing was captured of this request")
+        headers = {
+            "content-disposition": f'attachment; filename="{row.request_id}.txt"', "x-content-type-options": "nosniff",
+            "cache-control": "no-store",
+        }  # fmt: skip
+        return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: RequestLog | None = None, **kwargs: Any
+    ) -> HttpResponse:
+        """The page of one request."""
+        if obj is not None:
+            context |= self._told(request, obj)
+        page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return page
+
+    def _told(self, request: HttpRequest, row: RequestLog) -> dict[str, Any]:
+        may_read = request.user.has_perm("proxy.view_bodies")
+        may_send = request.user.has_perm("proxy.use_console")
+        return {
+            "row": row,
+            "tone": TONES.get(row.outcome, "bad"),
+            "timeline": timeline(row, list(row.attempt_rows.order_by("number"))),
+            "why": why_parts(row.why),
+            "facts": facts(row),
+            "may_read": may_read,
+            "console": f"{found}?request={row.request_id}" if may_send and (found := _address("pages:console")) else "",
+            "replay": _address("pages:replay", row.pk) if may_send and may_read else "",
+            **(_captured(row) if may_read else {}),
+        }
 
     @display(description="Time", ordering="time")
     def when(self, row: RequestLog) -> str:
@@ -262,7 +232,7 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         """How many upstream calls it took."""
         return row.attempts
 
-    @display(description="Outcome", ordering="outcome", label=_COLOURS)
+    @display(description="Outcome", label=_COLOURS)
     def shown_outcome(self, row: RequestLog) -> tuple[str, str]:
         """The outcome as a badge, in words."""
         return row.outcome, row.get_outcome_display()
@@ -270,7 +240,8 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
     @display(description="Served by")
     def served_by(self, row: RequestLog) -> str:
         """Provider and actual model."""
-        return format_html("{}/<wbr>{}", row.provider, row.actual_model) if row.provider else "-"
+        told = '<span class="whitespace-nowrap">{}/<br>{}</span>'
+        return format_html(told, row.provider, row.actual_model) if row.provider else "-"
 
     @display(description="Tokens in / out")
     def tokens(self, row: RequestLog) -> str:
@@ -288,16 +259,25 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         """The whole request in seconds."""
         return format_html('<span class="whitespace-nowrap">{} s</span>', f"{row.duration_ms / 1000:.2f}")
 
-    @display(description="Request body")
-    def shown_body(self, row: RequestLog) -> str:
-        """The captured body as plain text."""
-        if not row.body:
-            return "not captured (router settings, History)"
-        try:
-            text = zlib.decompress(bytes(row.body)).decode("utf-8", "replace")
-        except zlib.error:
-            return "captured, but damaged"
-        return format_html('<pre class="whitespace-pre-wrap break-all">{}</pre>', text)
+
+def _captured(row: RequestLog) -> dict[str, Any]:
+    """The captured text for the page, or why there is none."""
+    try:
+        text = body_text(row.body)
+    except zlib.error:
+        return {"no_body": "The text was captured, but it is damaged and cannot be read."}
+    if text is None:
+        return {"no_body": "The text was not captured (router settings, History: off, errors or all)."}
+    shown, whole = pretty(text)
+    return {"body": shown, "body_whole": whole, "body_characters": len(text)}
+
+
+def _address(name: str, *args: Any) -> str:
+    """The address of a page, or nothing where this installation has no such page."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
 
 
 def _trouble() -> str:

@@ -12,12 +12,14 @@ from django.views.generic.base import View
 
 from proxy.pages.console import ConsolePage
 from proxy.pages.live import LivePage
+from proxy.pages.replay import ReplayPage
 from proxy.pages.setup import SetupDonePage, SetupModelsPage, SetupPage, SetupTestPage
 from proxy.pages.sign_in import AccountPage, SignInBack, SignInPage, SignOutPage
 
 PAGES: tuple[tuple[str, type[View], str], ...] = (
     ("live/", LivePage, "live"),
     ("console/", ConsolePage, "console"),
+    ("history/<int:pk>/replay/", ReplayPage, "replay"),
     ("providers/setup/", SetupPage, "setup"),
     ("providers/setup/test/", SetupTestPage, "setup-test"),
     ("providers/setup/models/", SetupModelsPage, "setup-models"),

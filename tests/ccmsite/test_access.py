@@ -1,5 +1,7 @@
 """Every URL, and who gets in: an URL that has no row here fails."""
 
+import zlib
+
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
@@ -45,12 +47,14 @@ TABLES = {
 """A table: who sees its list and rows, who adds, changes and deletes; None: nobody."""
 OTHER_ROUTES = {
     "admin:auth_user_password_change": PEOPLE, "admin:provider_test": CONFIGURE, "admin:provider_models": CONFIGURE,
-    "pages:live": LOOK, "pages:console": CONFIGURE,
+    "pages:live": LOOK, "pages:console": CONFIGURE, "pages:replay": CONFIGURE,
     "pages:sign-in": CONFIGURE, "pages:account": CONFIGURE, "pages:sign-out": CONFIGURE,
     "pages:sign-in-back": CONFIGURE,
     "pages:setup": CONFIGURE, "pages:setup-test": CONFIGURE, "pages:setup-models": CONFIGURE,
     "pages:setup-done": CONFIGURE, "admin:provider_reset": CONFIGURE,
     "admin:proxy_drill_stop": CONFIGURE,
+    "admin:proxy_requestlog_export_csv": LOOK, "admin:proxy_requestlog_export_jsonl": LOOK,
+    "admin:proxy_requestlog_body": CONFIGURE,
 }  # fmt: skip
 """URLs of a table beyond list, add, change, delete and history, and the pages that are no table's."""
 POSTED = {
@@ -61,7 +65,7 @@ POSTED = {
 """What is a button and no page, and the table whose row it is for."""
 OF_A_ROW = POSTED | {
     "pages:sign-in": "providers_provider", "pages:account": "providers_credential",
-    "pages:sign-out": "providers_credential",
+    "pages:sign-out": "providers_credential", "pages:replay": "proxy_requestlog",
 }  # fmt: skip
 """Buttons and pages of one row, and whose."""
 REFUSES = {"pages:sign-in-back"}
@@ -118,7 +122,7 @@ def rows(db):
         provider, account, client, model, mapping, key, RouterSettings.objects.get_or_create()[0],
         RoutingRule.objects.create(name="images", has_image=True, logical_model=model),
         ModelPrice.objects.create(preset="openai", model="m", input=1, output=2),
-        RequestLog.objects.create(time=now, request_id="req_1", outcome="ok", body=b""),
+        RequestLog.objects.create(time=now, request_id="req_1", outcome="ok", body=zlib.compress(b"{}")),
         HealthState.objects.create(
             provider="main", actual_model="m", kind="overloaded", until=now, since=now, failed_at=now, stamp=1
         ),

@@ -223,7 +223,7 @@ def test_the_time_filter_leaves_out_what_is_older(admin_client, rows):
         outcome="ok",
     )  # fmt: skip
     path = reverse("admin:proxy_requestlog_changelist")
-    for since, expected in (("1h", ["req_1"]), ("24h", ["req_old", "req_1"])):
+    for since, expected in (("1h", ["req_1"]), ("24h", ["req_1", "req_old"])):
         listed = admin_client.get(f"{path}?since={since}").context["cl"].result_list
         assert [row.request_id for row in listed] == expected
 

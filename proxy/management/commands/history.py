@@ -66,7 +66,7 @@ def _calls(requests: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
 
 
 def _filtered(options: dict[str, Any]) -> QuerySet[RequestLog]:
-    rows = RequestLog.objects.order_by("-id")
+    rows = RequestLog.objects.order_by("-time", "-id")
     if options["since"]:
         rows = rows.filter(time__gte=_moment(options["since"]))
     if status := options["status"]:
