@@ -159,7 +159,7 @@ def _traffic(span: Span, of: Totals) -> tuple[Card, ...]:
     return (
         Card("Requests", compact(of.requests), over, _history(span)),
         Card(
-            "Error rate", share(of.failed, of.requests), wrong, _history(span, outcome__in=",".join(FAILED)),
+            "Error rate", share(of.failed, of.requests), wrong, _history(span, outcome__exact="error"),
             "bad" if of.failed * BAD_ONE_IN > of.requests else "",
         ),
         Card(
