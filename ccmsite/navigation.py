@@ -32,6 +32,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 _PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "Configure": (("Preview", "explore", "preview", "proxy.view_logicalmodel"),),
     "Watch": (("Live", "sensors", "live", "proxy.view_requestlog"),),
 }
 """Pages that are no table's, after the tables of a group: title, icon, name, permission."""

@@ -7,8 +7,12 @@ from django.urls import URLPattern, path
 from django.views.generic.base import View
 
 from proxy.pages.live import LivePage
+from proxy.pages.preview import PreviewPage
 
-PAGES: tuple[tuple[str, type[View], str], ...] = (("live/", LivePage, "live"),)
+PAGES: tuple[tuple[str, type[View], str], ...] = (
+    ("live/", LivePage, "live"),
+    ("preview/", PreviewPage, "preview"),
+)
 """Path below /admin/, view, name (reversed as "pages:NAME")."""
 
 app_name = "pages"
