@@ -7,10 +7,12 @@ from django.urls import URLPattern, path
 from django.views.generic.base import View
 
 from proxy.pages.live import LivePage
+from proxy.pages.pattern import PatternTest
 from proxy.pages.preview import PreviewPage
 
 PAGES: tuple[tuple[str, type[View], str], ...] = (
     ("live/", LivePage, "live"),
+    ("pattern/", PatternTest, "pattern"),
     ("preview/", PreviewPage, "preview"),
 )
 """Path below /admin/, view, name (reversed as "pages:NAME")."""
