@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Max
@@ -18,7 +18,7 @@ from proxy.models import RouterSettings, RoutingRule
 class RouterSettingsAdmin(PatternAdmin):
     """The one row of router settings."""
 
-    patterns = {"auto_map_regex": MODEL_NAME, "background_regex": MODEL_NAME}
+    patterns: ClassVar = {"auto_map_regex": MODEL_NAME, "background_regex": MODEL_NAME}
 
     fieldsets = (
         ("Routes", {"classes": ("tab",), "fields": ("default", "background", "think", "websearch")}),
@@ -62,7 +62,11 @@ class RouterSettingsAdmin(PatternAdmin):
 class RoutingRuleAdmin(PatternAdmin):
     """Ordered rules; the first that matches wins."""
 
-    patterns = {"model_regex": MODEL_NAME, "prompt_regex": "what starts a turn", "header_regex": "the header's value"}
+    patterns: ClassVar = {
+        "model_regex": MODEL_NAME,
+        "prompt_regex": "what starts a turn",
+        "header_regex": "the header's value",
+    }
 
     # Dragging numbers the rows on the page: it must hold all of them, in their order. Hence no filter.
     list_display = ("name", "conditions", "logical_model", "enabled", "order")
