@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import BaseModelFormSet
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 
@@ -32,7 +33,7 @@ class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
 
     shares = forms.BooleanField(
         required=False,
-        label="shares",
+        label="Shares",
         widget=CheckboxWidget(),
         help_text="Shares the traffic with the row above, by weight, instead of waiting for it to fail.",
     )
@@ -72,7 +73,7 @@ class MappingInline(StackedInline):
     ordering_field = "priority"
     hide_ordering_field = True
     fieldsets = (
-        (None, {"fields": (("provider", "actual_model", "enabled"), ("shares", "weight"), "priority")}),
+        (None, {"fields": (("provider", "actual_model"), ("enabled", "shares", "weight"), "priority")}),
         (
             "Limits, price, waits and drill",
             {
@@ -107,7 +108,7 @@ class LogicalModelAdmin(ConfigAdmin):
     fields = ("name", "description", "enabled")
 
     class Media:
-        js = ("proxy/mappings.js",)
+        js = (Script("proxy/mappings.js", defer=True),)
 
     def get_list_display(self, request: HttpRequest) -> list[str | Callable[[LogicalModel], str]]:
         """The columns; the chain is read with the health of this moment."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Field
+from django.forms.widgets import Script
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -21,7 +22,7 @@ class PatternAdmin(ConfigAdmin):
     """The fields that hold patterns, each with what it is searched in."""
 
     class Media:
-        js = ("proxy/patterns.js",)
+        js = (Script("proxy/patterns.js", defer=True),)
 
     def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
         """The form field; one of a pattern tells the script where to ask and for what."""

@@ -82,9 +82,7 @@ def test_the_list_and_the_page_show_the_chain(admin_client, model, django_assert
     """Both do, the list asking for health once however many models there are; the page offers to try it."""
     for number in range(5):
         more = LogicalModel.objects.create(name=f"m{number}")
-        ModelMapping.objects.create(
-            logical_model=more, priority=1, provider=Provider.objects.first(), actual_model="x"
-        )
+        ModelMapping.objects.create(logical_model=more, priority=1, provider=Provider.objects.first(), actual_model="x")
     ails("two")
     with django_assert_max_num_queries(14):
         page = admin_client.get(LIST)
@@ -115,7 +113,7 @@ def test_what_is_known_stands_in_the_empty_fields(admin_client, model):
 
 
 def test_only_what_is_known_is_told(model):
-    """A model that nobody knows has no placeholders, a vendor that is gone none either; a provider's own wait is told."""
+    """Of a model that nobody knows nothing is told, nor of a vendor that is gone; a provider's own wait is."""
     provider = Provider.objects.get(name="three")
     assert known.placeholders(provider, "never-heard-of-it", known.prices()) == {}
     provider.preset, provider.idle_timeout_s = "gone", 7.5
