@@ -18,7 +18,7 @@ from providers.wire.messages import MessagesRequest, Operation
 from providers.wire.spans import MalformedJson, loads
 from providers.wire.tokens import estimate_tokens
 from proxy import snapshot
-from proxy.call import Call
+from proxy.call import MAX_WHY, Call
 from proxy.config import ConfigSnapshot
 from proxy.drill import now
 from proxy.errors import ApiError
@@ -112,6 +112,10 @@ class _Look(Call):
         super().__post_init__()
         self.repairs: list[str] = []
 
+    def told(self) -> str:
+        """The line of reasons as the history has it, but with the letters that a header cannot carry."""
+        return "; ".join(self._why)[:MAX_WHY]
+
     def repaired(self, target: Target, notes: Sequence[str]) -> None:
         """Note what of the request would be left out or rewritten for a target."""
         self.repairs.extend(notes)
@@ -141,7 +145,7 @@ def ask(
     decision = call.decision
     return Preview(
         inbound.name, operation, request.model, request.stream, tokens, session_of(request, headers)[0],
-        decision.reason.value, decision.model, call.why(), steps,
+        decision.reason.value, decision.model, call.told(), steps,
     )  # fmt: skip
 
 
