@@ -148,8 +148,8 @@ def test_a_running_drill_is_told():
 def test_repairs_stand_at_their_target_and_not_in_the_reasons():
     """What would be left out for a target is told there; a real request tells it only when that target is called."""
     body = {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a.b", "content": "x"}]}]}
-    found = asked(config_of({"smart": [ONE]}), body)
-    assert found.steps[0].notes == ("for this target: tool ids spelled anew",)
+    found = asked(config_of({"smart": [ONE, replace(ONE, provider="three")]}), body)
+    assert [step.notes for step in found.steps] == [("for this target: tool ids spelled anew",)] * 2
     assert "spelled" not in found.why
 
 
