@@ -13,7 +13,7 @@
   }
 
   function attach(pattern) {
-    const box = made("div", "ccm-page ccm-try", "");
+    const box = made("div", "ccm-page ccm-try-route", "");
     const text = made("input", "ccm-input", "");
     text.type = "text";
     text.maxLength = 2000; // it travels in an address
