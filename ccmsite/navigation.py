@@ -33,7 +33,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 _PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
-    "Configure": (("Set up a provider", "add_circle", "setup", "providers.add_provider"),),
+    "Configure": (
+        ("Set up a provider", "add_circle", "setup", "providers.add_provider"),
+        ("Preview", "explore", "preview", "proxy.view_logicalmodel"),
+    ),
     "Watch": (
         ("Live", "sensors", "live", "proxy.view_requestlog"),
         ("Console", "terminal", "console", "proxy.use_console"),

@@ -161,6 +161,11 @@ class CoolingBoard:
                 if begun is None or begun >= ailment.probe_until - PROBE_S:
                     self._put(subject, replace(ailment, probe_until=0.0))
 
+    def held_against(self, target: Target) -> tuple[Ailment, ...]:
+        """What is held against a target: its model's ailment, its key's, both or none. Changes nothing."""
+        with self._lock:
+            return tuple(known for s in _subjects(target) if (known := self._ailments.get(s)) is not None)
+
     def snapshot(self) -> dict[Subject, Ailment]:
         """All that is held against anybody."""
         with self._lock:

@@ -150,9 +150,12 @@ class Selector:
 
     def choose(
         self, targets: Sequence[Target], model: str, session: str,
-        order: Callable[[Sequence[Target]], tuple[tuple[Target, ...], tuple[Target, ...]]],
+        order: Callable[[Sequence[Target]], tuple[tuple[Target, ...], tuple[Target, ...]]], trace: bool = True,
     ) -> Choice:  # fmt: skip
-        """The order for one request; `order` puts the cooling targets last and names them, as the board's does."""
+        """The order for one request; `order` puts the cooling targets last and names them, as the board's does.
+
+        Without `trace` it is what the next request would get: nothing is remembered, no key has had its turn.
+        """
         everyone, cooling = order(expanded(targets))
         ready = everyone[: len(everyone) - len(cooling)]
         seat: Seat | None = None
@@ -161,8 +164,8 @@ class Selector:
             session = hashlib.blake2b(session.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
             chosen_from = tuple((one.priority, one.weight, *_place_of(one)) for one in targets)
             seat = (session, model or str(targets[0]), chosen_from)
-            stays = self._staying(seat, ready)
-        arranged, why = arrange(ready, session, self.chance, self._next_key, stays)
+            stays = self._staying(seat, ready, trace)
+        arranged, why = arrange(ready, session, self.chance, self._next_key if trace else self._turn_after, stays)
         return Choice((*arranged, *cooling), cooling, why, seat, tuple(targets), session)
 
     def served(self, seat: Seat | None, target: Target) -> None:
@@ -182,23 +185,27 @@ class Selector:
         self._stays.clear()
         self._turns.clear()
 
-    def _staying(self, seat: Seat, ready: Sequence[Target]) -> tuple[str, str, int | None] | None:
+    def _staying(self, seat: Seat, ready: Sequence[Target], trace: bool) -> tuple[str, str, int | None] | None:
         """Where the session was served, if it may stay there."""
         stay = self._stays.get(seat)
         here = next((one for one in ready if stay and _place_of(one) == stay.place), None)
         if stay is None or here is None:
             return None
-        if here.priority == min(one.priority for one in ready):
-            stay.better_since = None
-            return stay.place
         now = self.now()
-        if stay.better_since is None:
-            stay.better_since = now
-        return stay.place if now - stay.better_since < CACHE_S and now - stay.used < CACHE_S else None
+        is_best = here.priority == min(one.priority for one in ready)
+        since = None if is_best else now if stay.better_since is None else stay.better_since
+        if trace:
+            stay.better_since = since
+        if since is None:
+            return stay.place
+        return stay.place if now - since < CACHE_S and now - stay.used < CACHE_S else None
 
     def _next_key(self, provider: str) -> int:
-        turn = self._turns[provider] = self._turns.get(provider, -1) + 1
+        turn = self._turns[provider] = self._turn_after(provider)
         return turn
+
+    def _turn_after(self, provider: str) -> int:
+        return self._turns.get(provider, -1) + 1
 
 
 SELECTOR = Selector()

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import BaseModelFormSet
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
 
-from providers.unfolded import CheckboxWidget, ConfigAdmin, TabularInline, display
+from providers.unfolded import CheckboxWidget, ConfigAdmin, StackedInline, display
+from proxy.admin import known
+from proxy.admin.chain import Marks, chain
 from proxy.admin.model_choices import choices_id, model_choices
 from proxy.models import LogicalModel, ModelMapping
+from proxy.pricing import PriceBook
 
 
 class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
     """A mapping that can share the place of the one above it, and whose model is chosen among its provider's.
 
     Rows are dragged, so that equal numbers need a mark. Before a row has a provider, the models of all are offered.
+    What is known of its model stands in the fields that are empty.
     """
+
+    book: ClassVar[PriceBook] = PriceBook()
 
     shares = forms.BooleanField(
         required=False,
-        label="shares",
+        label="Shares",
         widget=CheckboxWidget(),
         help_text="Shares the traffic with the row above, by weight, instead of waiting for it to fail.",
     )
@@ -44,6 +53,9 @@ class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["weight"].required = False
         row = self.instance
         if row.pk:
+            for name, told in known.placeholders(row.provider, row.actual_model, self.book).items():
+                if name in self.fields:
+                    self.fields[name].widget.attrs["placeholder"] = told
             beside = ModelMapping.objects.filter(logical_model=row.logical_model_id, priority=row.priority)
             self.initial["shares"] = beside.filter(pk__lt=row.pk).exists()
 
@@ -52,35 +64,62 @@ class MappingForm(forms.ModelForm):  # type: ignore[type-arg]
         return self.cleaned_data["weight"] or 1
 
 
-class MappingInline(TabularInline):
-    """The chain of one logical model, first to last; drag to reorder."""
+class MappingInline(StackedInline):
+    """The chain of one logical model, first to last; drag to reorder. What is rarely set is folded away."""
 
     model = ModelMapping
     form = MappingForm
     extra = 0
     ordering_field = "priority"
     hide_ordering_field = True
-    # The theme draws the handle in the first cell: the hidden priority must not be it.
-    fields = (
-        "provider", "actual_model", "shares", "weight", "enabled", "context_window", "max_output_tokens",
-        "connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s", "price", "drill",
-        "priority",
-    )  # fmt: skip
+    fieldsets = (
+        (None, {"fields": (("provider", "actual_model"), ("enabled", "shares", "weight"), "priority")}),
+        (
+            "Limits, price, waits and drill",
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    ("context_window", "max_output_tokens", "price"),
+                    ("connect_timeout_s", "first_content_timeout_s", "idle_timeout_s", "total_timeout_s"),
+                    ("drill",),
+                ),
+            },
+        ),
+    )
     verbose_name_plural = "Providers to try, in this order"
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """The forms of the chain; they know the prices of the day."""
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.form.book = known.prices()
+        return formset
 
 
 @admin.register(LogicalModel)
 class LogicalModelAdmin(ConfigAdmin):
     """Logical models: the names clients may ask for."""
 
-    list_display = ("name", "chain", "enabled", "description")
+    list_display = ("name", "enabled", "description")
     list_filter = ("enabled", "mappings__provider")
     search_fields = ("name", "description")
     inlines = (MappingInline,)
-    change_form_before_template = "admin/try_model.html"
+    change_form_before_template = "admin/logical_model_chain.html"
     change_form_after_template = "admin/model_choices.html"
     list_before_template = "admin/empty/logical_model.html"
     fields = ("name", "description", "enabled")
+
+    class Media:
+        js = (Script("proxy/mappings.js", defer=True),)
+
+    def get_list_display(self, request: HttpRequest) -> list[str | Callable[[LogicalModel], str]]:
+        """The columns; the chain is read with the health of this moment."""
+        marks, linked = Marks(), request.user.has_perm("providers.view_provider")
+
+        @display(description="Tries, in order")
+        def tries(model: LogicalModel) -> str:
+            return chain(model.mappings.all(), marks, linked)
+
+        return ["name", tries, "enabled", "description"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogicalModel]:
         """Models with their chains."""
@@ -90,20 +129,14 @@ class LogicalModelAdmin(ConfigAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """The page of one model, with the names its mappings can be chosen from."""
+        """The page of one model, with its chain as it is now and the names its mappings can be chosen from."""
         context["model_choices"] = model_choices()
+        if (model := context.get("original")) is not None:
+            rows = model.mappings.select_related("provider")
+            context["chain"] = chain(rows, Marks(), request.user.has_perm("providers.view_provider"))
+            context["places"] = _places(request, model)
         page: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return page
-
-    @display(description="Tries, in order")
-    def chain(self, model: LogicalModel) -> str:
-        """The chain as people read it; those that share a place are joined by a plus sign."""
-        rows = [row for row in model.mappings.all() if row.enabled]
-        places = [
-            " + ".join(f"{row.provider}/{row.actual_model}" for row in place)
-            for _, place in groupby(rows, key=lambda row: row.priority)
-        ]
-        return " → ".join(places) or "nothing yet"
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
         """The chain is numbered from 1 in the order on the page; a new mapping without a place comes last."""
@@ -125,3 +158,18 @@ class LogicalModelAdmin(ConfigAdmin):
                 row.priority = number
                 row.save()
         formset.save_m2m()
+
+
+def _places(request: HttpRequest, model: LogicalModel) -> list[tuple[str, str]]:
+    """Where this model can be tried, by whoever asks: words and address."""
+    offered = [("Preview a request", "preview", "proxy.view_logicalmodel")]
+    offered.insert(0, ("Try in the console", "console", "proxy.use_console"))
+    found = []
+    for words, page, permission in offered:
+        try:
+            address = reverse(f"pages:{page}")
+        except NoReverseMatch:
+            continue
+        if request.user.has_perm(permission):
+            found.append((words, f"{address}?{urlencode({'model': model.name})}"))
+    return found

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from providers.unfolded import ConfigAdmin, display
+from providers.unfolded import display
+from proxy.admin.pattern_fields import MODEL_NAME, PatternAdmin
 from proxy.models import RouterSettings, RoutingRule
 
 
 @admin.register(RouterSettings)
-class RouterSettingsAdmin(ConfigAdmin):
+class RouterSettingsAdmin(PatternAdmin):
     """The one row of router settings."""
+
+    patterns: ClassVar = {"auto_map_regex": MODEL_NAME, "background_regex": MODEL_NAME}
 
     fieldsets = (
         ("Routes", {"classes": ("tab",), "fields": ("default", "background", "think", "websearch")}),
@@ -65,8 +68,14 @@ class RouterSettingsAdmin(ConfigAdmin):
 
 
 @admin.register(RoutingRule)
-class RoutingRuleAdmin(ConfigAdmin):
+class RoutingRuleAdmin(PatternAdmin):
     """Ordered rules; the first that matches wins."""
+
+    patterns: ClassVar = {
+        "model_regex": MODEL_NAME,
+        "prompt_regex": "what starts a turn",
+        "header_regex": "the header's value",
+    }
 
     # Dragging numbers the rows on the page: it must hold all of them, in their order. Hence no filter.
     list_display = ("name", "conditions", "logical_model", "enabled", "order")

@@ -12,6 +12,8 @@ from django.views.generic.base import View
 
 from proxy.pages.console import ConsolePage
 from proxy.pages.live import LivePage
+from proxy.pages.pattern import PatternTest
+from proxy.pages.preview import PreviewPage
 from proxy.pages.replay import ReplayPage
 from proxy.pages.setup import SetupDonePage, SetupModelsPage, SetupPage, SetupTestPage
 from proxy.pages.sign_in import AccountPage, SignInBack, SignInPage, SignOutPage
@@ -19,6 +21,8 @@ from proxy.pages.sign_in import AccountPage, SignInBack, SignInPage, SignOutPage
 PAGES: tuple[tuple[str, type[View], str], ...] = (
     ("live/", LivePage, "live"),
     ("console/", ConsolePage, "console"),
+    ("pattern/", PatternTest, "pattern"),
+    ("preview/", PreviewPage, "preview"),
     ("history/<int:pk>/replay/", ReplayPage, "replay"),
     ("providers/setup/", SetupPage, "setup"),
     ("providers/setup/test/", SetupTestPage, "setup-test"),

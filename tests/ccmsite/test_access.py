@@ -49,7 +49,7 @@ OTHER_ROUTES = {
     "admin:auth_user_password_change": PEOPLE, "admin:provider_test": CONFIGURE, "admin:provider_models": CONFIGURE,
     "pages:live": LOOK, "pages:console": CONFIGURE, "pages:replay": CONFIGURE,
     "pages:sign-in": CONFIGURE, "pages:account": CONFIGURE, "pages:sign-out": CONFIGURE,
-    "pages:sign-in-back": CONFIGURE,
+    "pages:sign-in-back": CONFIGURE, "pages:preview": LOOK, "pages:pattern": LOOK,
     "pages:setup": CONFIGURE, "pages:setup-test": CONFIGURE, "pages:setup-models": CONFIGURE,
     "pages:setup-done": CONFIGURE, "admin:provider_reset": CONFIGURE,
     "admin:proxy_drill_stop": CONFIGURE,

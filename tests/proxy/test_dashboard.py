@@ -13,10 +13,10 @@ from django.utils import timezone
 from ccmsite.roles import VIEWER
 from providers.models import Provider
 from proxy import log_rows
+from proxy.attention import Attention
 from proxy.logbook import LOGBOOK
 from proxy.models import Instance, LogicalModel, ModelMapping, RequestLog
 from proxy.pages import dashboard as page
-from proxy.pages.attention import Concern
 from proxy.record import AttemptRecord, RequestRecord
 from proxy.stats import Group as Sums
 from proxy.stats import Latency, Overview, Totals
@@ -91,8 +91,15 @@ def test_cards_are_red_where_somebody_has_to_act():
     """More failures than one in twenty, and credentials with a problem; the first of them is named and linked."""
     assert cards()["Error rate"].tone == "bad"
     assert cards(Totals(requests=20, ok=19, failed=1))["Error rate"].tone == ""
-    card = cards(worries=(Concern("main", "no API key is set", "/x/"), Concern("b", "c", "/y/")))["Credentials"]
-    assert (card.value, card.detail, card.url, card.tone) == ("2 to see to", "main: no API key is set", "/x/", "bad")
+    card = cards(
+        worries=(
+            Attention("no_key", 7, "main", "no API key is set", "Add one."),
+            Attention("quota", 8, "b", "c", "d"),
+        )
+    )["Credentials"]
+    assert (card.value, card.detail, card.url, card.tone) == (
+        "2 to see to", "main: no API key is set", "/admin/providers/provider/7/change/", "bad",
+    )  # fmt: skip
 
 
 def test_streams_of_other_processes_are_told_with_their_limit():

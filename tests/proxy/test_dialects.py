@@ -1,7 +1,10 @@
+import json
+
 import pytest
 
+from providers.wire.spans import scan_object
 from proxy.inbound.anthropic_messages import ANTHROPIC
-from proxy.inbound.dialects import dialect_of
+from proxy.inbound.dialects import dialect_of, dialect_of_members
 from proxy.inbound.openai_chat import CHAT
 from proxy.inbound.openai_responses import RESPONSES
 
@@ -17,3 +20,24 @@ from proxy.inbound.openai_responses import RESPONSES
 def test_a_path_has_its_dialect(path, dialect):
     """Clients that call OpenAI's paths are told in OpenAI's words, everybody else in Anthropic's."""
     assert dialect_of(path) is dialect
+
+
+SAID = [{"role": "user", "content": "hi"}]
+CALL = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f"}}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "dialect"),
+    [
+        ({"model": "m", "messages": SAID}, ANTHROPIC), ({"model": "m"}, ANTHROPIC),
+        ({"model": "m", "messages": SAID, "system": "s"}, ANTHROPIC),
+        ({"model": "m", "messages": SAID, "tools": [{"name": "f", "input_schema": {}}]}, ANTHROPIC),
+        ({"model": "m", "messages": SAID, "max_completion_tokens": 5}, CHAT),
+        ({"model": "m", "messages": [*SAID, CALL]}, CHAT),
+        ({"model": "m", "messages": SAID, "tools": [{"type": "function", "function": {"name": "f"}}]}, CHAT),
+        ({"model": "m", "input": "hi"}, RESPONSES), ({"model": "m", "previous_response_id": "r"}, RESPONSES),
+    ],
+)  # fmt: skip
+def test_a_body_without_a_path_is_told_by_its_members(body, dialect):
+    """What only one dialect has decides; what could be either is taken for Messages."""
+    assert dialect_of_members(scan_object(json.dumps(body).encode())) is dialect

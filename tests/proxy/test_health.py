@@ -268,3 +268,17 @@ def test_news_from_elsewhere_yields_to_news_from_here(board):
     board.merge(change.subject, change.ailment)
     assert board.order([A, B])[1] == (A,)
     assert board.changes() == []
+
+
+def test_what_is_held_against_a_target_can_be_looked_at(board):
+    """The model's ailment and the key's; looking makes nobody a probe."""
+    assert board.held_against(A) == ()
+    board.failed(A, cast.failure("refused_key", "no such key"))
+    board.failed(A, cast.failure("overloaded", "busy"))
+    assert {held.words for held in board.held_against(A)} == {"no such key", "busy"}
+    assert board.held_against(B) == ()
+    board.now.now += 400
+    before = board.snapshot()
+    board.held_against(A)
+    assert board.snapshot() == before
+    assert board.begin(A)

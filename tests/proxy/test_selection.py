@@ -249,3 +249,30 @@ def test_sessions_stay_and_spread(live, upstream):
     by_user = [ask(live, metadata={"user_id": "somebody"}).headers for _ in range(2)]
     assert "the session stays at" in by_user[1]["x-ccm-why"]
     assert by_user[0]["x-ccm-provider"] == by_user[1]["x-ccm-provider"]
+
+
+def order_of(targets):
+    return tuple(targets), ()
+
+
+def test_who_only_looks_leaves_no_trace():
+    """Without a trace the answer is the next request's, however often one asks; keys and sessions are as before."""
+    clock = Clock()
+    chooser, chain = Selector(now=clock, chance=lambda: 0.5), [target("a", credential_id=1, spare_keys=SPARE)]
+    looked = [chooser.choose(chain, "m", "", order_of, trace=False).targets[0].credential_id for _ in range(3)]
+    assert looked == [1, 1, 1]
+    assert [chooser.choose(chain, "m", "", order_of).targets[0].credential_id for _ in range(2)] == [1, 2]
+    assert chooser.choose(chain, "m", "", order_of, trace=False).targets[0].credential_id == 3
+
+    pair = [target("best", 1), target("other", 2)]
+    seat = chooser.choose(pair, "m", "s", order_of).seat
+    chooser.served(seat, pair[1])
+    assert chooser.choose(pair, "m", "s", order_of, trace=False).targets[0] == pair[1]
+    clock.now += CACHE_S - 1
+    chooser.served(seat, pair[1])
+    # The looks above have not started the five minutes after which the session goes back to the better one.
+    assert chooser.choose(pair, "m", "s", order_of).targets[0] == pair[1]
+    clock.now += 2
+    assert chooser.choose(pair, "m", "s", order_of, trace=False).targets[0] == pair[1]
+    clock.now += CACHE_S
+    assert chooser.choose(pair, "m", "s", order_of, trace=False).targets[0] == pair[0]
