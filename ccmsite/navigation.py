@@ -32,6 +32,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 _PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "Configure": (("Import and export", "import_export", "config", "proxy.view_routersettings"),),
     "Watch": (("Live", "sensors", "live", "proxy.view_requestlog"),),
 }
 """Pages that are no table's, after the tables of a group: title, icon, name, permission."""

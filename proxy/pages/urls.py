@@ -6,9 +6,14 @@ from django.contrib import admin
 from django.urls import URLPattern, path
 from django.views.generic.base import View
 
+from proxy.pages.config import ConfigDownload, ConfigPage
 from proxy.pages.live import LivePage
 
-PAGES: tuple[tuple[str, type[View], str], ...] = (("live/", LivePage, "live"),)
+PAGES: tuple[tuple[str, type[View], str], ...] = (
+    ("live/", LivePage, "live"),
+    ("config/", ConfigPage, "config"),
+    ("config/download/", ConfigDownload, "config_download"),
+)
 """Path below /admin/, view, name (reversed as "pages:NAME")."""
 
 app_name = "pages"

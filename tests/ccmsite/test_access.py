@@ -45,7 +45,7 @@ TABLES = {
 """A table: who sees its list and rows, who adds, changes and deletes; None: nobody."""
 OTHER_ROUTES = {
     "admin:auth_user_password_change": PEOPLE, "admin:provider_test": CONFIGURE, "admin:provider_models": CONFIGURE,
-    "pages:live": LOOK,
+    "pages:live": LOOK, "pages:config": LOOK, "pages:config_download": LOOK,
     "admin:proxy_drill_stop": CONFIGURE,
 }  # fmt: skip
 """URLs of a table beyond list, add, change, delete and history, and the pages that are no table's."""

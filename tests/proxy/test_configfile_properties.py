@@ -72,7 +72,7 @@ def states(draw):
     state[ROUTER] = draw(
         st.builds(
             RouterValues, routes, routes, routes, routes, texts, flags, texts, st.sampled_from(["off", "max"]),
-            seconds, seconds, seconds, seconds, st.sampled_from(["off", "all"]), whole, whole, flags,
+            seconds, seconds, seconds, seconds, st.sampled_from(["off", "all"]), whole, whole, whole, flags,
         )
     )  # fmt: skip
     if models:
