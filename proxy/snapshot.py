@@ -273,6 +273,10 @@ def _rules() -> Iterable[RuleConfig]:
 def _keys() -> Iterable[KeyConfig]:
     for row in ClientKey.objects.filter(enabled=True):
         yield KeyConfig(row.name, row.digest, row.expires_at)
+        if row.previous_digest and row.previous_until is not None:
+            yield KeyConfig(
+                row.name, row.previous_digest, min(row.previous_until, row.expires_at or row.previous_until)
+            )
 
 
 def _drills() -> Iterable[DrillConfig]:

@@ -46,7 +46,7 @@ TABLES = {
 OTHER_ROUTES = {
     "admin:auth_user_password_change": PEOPLE, "admin:provider_test": CONFIGURE, "admin:provider_models": CONFIGURE,
     "pages:live": LOOK, "pages:config": LOOK, "pages:config_download": LOOK,
-    "admin:proxy_drill_stop": CONFIGURE,
+    "admin:proxy_drill_stop": CONFIGURE, "admin:proxy_clientkey_rotate": CONFIGURE,
 }  # fmt: skip
 """URLs of a table beyond list, add, change, delete and history, and the pages that are no table's."""
 POSTED = {
