@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import connection
 
 from proxy import log_rows, presence
+from proxy.metrics import METER
 from proxy.record import RequestRecord, unfinished
 from proxy.spill import Spill, left_behind
 from proxy.tail import TAIL
@@ -97,6 +98,10 @@ class Logbook:
         told += [(self.bodies_dropped, "lost their bodies"), (self.damaged, "could not be read back")]
         return ", ".join(f"{count} {words}" for count, words in told if count or words == "rows wait")
 
+    def running(self) -> list[RequestRecord]:
+        """The records of requests that run."""
+        return [record for _began, record in list(self._running.values())]
+
     @property
     def alive(self) -> bool:
         """True while the writer runs, or before it was ever needed."""
@@ -111,6 +116,7 @@ class Logbook:
         """Hand over a record. Never blocks, never raises."""
         self._running.pop(record.request_id, None)
         TAIL.ended(record)
+        METER.ended(record)
         if len(self._waiting) >= MAX_WAITING:
             self._rows_dropped += 1
             return

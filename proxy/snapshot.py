@@ -55,6 +55,8 @@ _looked = threading.Event()
 """The first look at the database is over, however it went."""
 _waited_until = 0.0
 _trouble = ""
+_seen = 0.0
+"""When the snapshot was last seen to be current, by the monotonic clock."""
 
 
 def loaded() -> ConfigSnapshot | None:
@@ -65,6 +67,11 @@ def loaded() -> ConfigSnapshot | None:
 def trouble() -> str:
     """Why the configuration cannot be read at this moment, and what to do; empty when it can."""
     return _trouble
+
+
+def age() -> float | None:
+    """Seconds since the snapshot was last seen to be current; None while there is none."""
+    return None if _current is None else time.monotonic() - _seen
 
 
 def unavailable() -> ApiError:
@@ -134,7 +141,7 @@ def _watch() -> None:
 
 
 def _look() -> None:
-    global _trouble
+    global _trouble, _seen
     try:
         if _current is None or ConfigRevision.current() != _current.revision:
             refresh()
@@ -148,6 +155,7 @@ def _look() -> None:
         if _trouble:
             log.warning("the configuration can be read again")
         _trouble = ""
+        _seen = time.monotonic()
 
 
 def _explained(error: Exception) -> str:
