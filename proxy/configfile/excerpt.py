@@ -9,6 +9,8 @@ AROUND = 1
 MAX_WIDTH = 160
 _NAMES = re.compile(r"(?i)auth|key|token|secret|cookie|password|credential")
 _VALUE = re.compile(r"([=:]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s,}\"']+)")
+_PLAIN = re.compile(r"\s*(name|provider|provider_type|actual_model|models?|default|background|think|websearch)\s*=")
+"""Names may be long."""
 _LONG = re.compile(r"[A-Za-z0-9_+/=.-]{20,}")
 
 
@@ -35,7 +37,8 @@ def masked_line(line: str) -> str:
     text = line[:MAX_WIDTH]
     if _NAMES.search(text):
         text = _VALUE.sub(lambda found: found[0] if _harmless(found[2]) else f'{found[1]}"…"', text)
-    text = _LONG.sub(lambda found: found[0] if _harmless(found[0]) else f"{found[0][:4]}…", text)
+    if not _PLAIN.match(text):
+        text = _LONG.sub(lambda found: found[0] if _harmless(found[0]) else f"{found[0][:4]}…", text)
     return text + ("…" if len(line) > MAX_WIDTH else "")
 
 

@@ -153,7 +153,9 @@ def check_addresses(current: State, final: State, parsed: ParsedFile, findings: 
         owner = provider_key(value.provider)
         if isinstance(said, CredentialValues) and said.secret is not None:
             continue
-        if not same_server(current.get(owner), final.get(owner)):
+        # Of a type that there is not, which is reported already, nobody can say where it goes.
+        known = _preset(final.get(owner)) is not None
+        if known and not same_server(current.get(owner), final.get(owner)):
             message = f"would take the stored key {value.label!r} to another server; give its api_key in the file too"
             findings.error(parsed.places.get(owner, Place((), value.provider)), message, "base_url")
 
