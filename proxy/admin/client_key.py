@@ -172,7 +172,7 @@ def _with_use(keys: list[ClientKey]) -> list[ClientKey]:
     """The keys, each with what it was used for."""
     names = [key.name for key in keys]
     recent = key_use.of(names, timezone.now() - timedelta(days=DAYS))
-    last = key_use.last_of(names)
+    last = key_use.last_of(name for name in names if name not in recent)
     for key in keys:
         use = recent.get(key.name, key_use.KeyUse(last=last.get(key.name)))
         key.use = use  # type: ignore[attr-defined]
