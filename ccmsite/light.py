@@ -32,7 +32,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_OWN_PATHS = {"/v1", "/health", "/healthz", "/readyz", "/api/hello"}
+_OWN_PATHS = {"/v1", "/health", "/healthz", "/readyz", "/api/hello", "/api/statusline", "/metrics"}
 CHECK_FIRST_BYTES = 256 * 1024
 """More of a body than this is only read once the client has shown a key."""
 

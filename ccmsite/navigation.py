@@ -36,6 +36,7 @@ _PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "Configure": (
         ("Set up a provider", "add_circle", "setup", "providers.add_provider"),
         ("Preview", "explore", "preview", "proxy.view_logicalmodel"),
+        ("Import and export", "import_export", "config", "proxy.view_routersettings"),
     ),
     "Watch": (
         ("Live", "sensors", "live", "proxy.view_requestlog"),

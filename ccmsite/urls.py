@@ -6,8 +6,11 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from proxy.pages.config_api import config
+
 urlpatterns = [
     path("", include("proxy.urls")),
+    path("api/config", config),
     path("admin/", include("proxy.pages.urls")),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/")),

@@ -52,6 +52,19 @@ def check_host(headers: Mapping[str, str]) -> str:
     return host
 
 
+def check_scraper(headers: Mapping[str, str], client_host: str) -> None:
+    """Let in who shows CCM_METRICS_TOKEN, or asks from this machine. Raises ApiError (400, 401)."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    wanted: str = settings.CCM_METRICS_TOKEN
+    if wanted and scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), wanted.encode()):
+        return
+    if not is_local(headers, client_host, check_host(headers)):
+        raise ApiError(
+            401, "authentication_error",
+            "metrics are for this machine, or for who sends Authorization: Bearer with CCM_METRICS_TOKEN",
+        )  # fmt: skip
+
+
 def gate(method: str, path: str, headers: list[tuple[bytes, bytes]], client_host: str) -> ApiError | None:
     """The same check for a server that has read only the headers: None to go on, else the refusal.
 
@@ -99,9 +112,14 @@ def _key_needed(headers: Mapping[str, str], client_host: str, host: str) -> bool
     mode = settings.CCM_REQUIRE_CLIENT_KEY
     if mode != "auto":
         return bool(mode == "always")
+    return not is_local(headers, client_host, host)
+
+
+def is_local(headers: Mapping[str, str], client_host: str, host: str) -> bool:
+    """Whether a request comes from this machine itself, by no way that leads here from another."""
     if any(name in headers for name in _FORWARDING):
-        return True
-    return not (_is_loopback(client_host) and _is_loopback(split_domain_port(host)[0]))
+        return False
+    return _is_loopback(client_host) and _is_loopback(split_domain_port(host)[0])
 
 
 @lru_cache(maxsize=64)

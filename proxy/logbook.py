@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import connection
 
 from proxy import log_rows, presence
+from proxy.metrics import METER
 from proxy.record import RequestRecord, unfinished
 from proxy.spill import Spill, left_behind
 from proxy.tail import TAIL
@@ -116,6 +117,7 @@ class Logbook:
         """Hand over a record. Never blocks, never raises."""
         self._running.pop(record.request_id, None)
         TAIL.ended(record)
+        METER.ended(record)
         if len(self._waiting) >= MAX_WAITING:
             self._rows_dropped += 1
             return

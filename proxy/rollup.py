@@ -14,16 +14,19 @@ from typing import Literal
 from django.db import connection, transaction
 
 from proxy.histogram import bucket
-from proxy.models import HourlyRollup, RequestLog
+from proxy.models import ClientKeyHour, HourlyRollup, RequestLog
 from proxy.models.rollup import COLUMNS, FIRST_CONTENT, KEY, SUMS
 from proxy.record import OPEN
 
 OutcomeClass = Literal["ok", "failed_over", "failed", "client_gone"]
 Key = tuple[datetime, str, str, str, str, str]
+KeyHour = tuple[str, datetime]
+_KEY_SUMS = ("requests", "cost_nanos", "cost_unknown")
 
 READ = (
-    "time", "operation", "provider", "logical_model", "actual_model", "route", "outcome", "attempts", "input_tokens",
-    "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd", "first_content_ms", "duration_ms",
+    "time", "operation", "client_key", "provider", "logical_model", "actual_model", "route", "outcome", "attempts",
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd", "first_content_ms",
+    "duration_ms",
 )  # fmt: skip
 """The columns of a row that decide what it counts for."""
 
@@ -40,12 +43,16 @@ class Tally:
 
     def __init__(self) -> None:
         self._changes: dict[Key, list[int]] = defaultdict(lambda: [0] * len(COLUMNS))
+        self._keys: dict[KeyHour, list[int]] = defaultdict(lambda: [0] * len(_KEY_SUMS))
+        self._last: dict[KeyHour, datetime] = {}
 
     def count(self, rows: Iterable[RequestLog], sign: Literal[1, -1] = 1) -> None:
         """Count rows, or with -1 take back what they counted for. What still runs counts for nothing."""
         for row in rows:
             if row.outcome != OPEN and row.operation == "messages":
                 self._add(self._changes[_key(row)], row, sign)
+                if row.client_key:
+                    self._add_key((row.client_key, _hour(row.time)), row, sign)
 
     @property
     def requests(self) -> int:
@@ -58,24 +65,45 @@ class Tally:
         if not changes:
             return
         adapt = connection.ops.adapt_datetimefield_value
+        keys = [
+            (name, adapt(hour), *values, adapt(self._last[name, hour]))
+            for (name, hour), values in sorted(self._keys.items())
+            if any(values)
+        ]
         with connection.cursor() as cursor:
             cursor.executemany(_upsert(), [(adapt(hour), *names, *values) for (hour, *names), values in changes])
+            if keys:
+                cursor.executemany(_upsert_keys(), keys)
+
+    def _add_key(self, of: KeyHour, row: RequestLog, sign: int) -> None:
+        nanos, unknown = _cost(row)
+        for number, value in enumerate((1, nanos, unknown)):
+            self._keys[of][number] += sign * value
+        # A row that is taken back comes again, with the time it began.
+        self._last[of] = max(self._last.get(of, row.time), row.time)
 
     @staticmethod
     def _add(values: list[int], row: RequestLog, sign: int) -> None:
-        first, cost = row.first_content_ms, row.cost_usd
-        tokens = [
-            min(count, MAX_TOKENS)
-            for count in (row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens)
-        ]
-        unknown = cost is None and (first is not None or any(tokens))
-        nanos = 0 if cost is None else int(cost * 10**9)
+        first, tokens = row.first_content_ms, _tokens(row)
+        nanos, unknown = _cost(row)
         sums = (1, max(row.attempts - 1, 0), *tokens, nanos, unknown, first or 0, row.duration_ms)
         for number, value in enumerate(sums):
             values[number] += sign * value
         if first is not None:
             values[_FIRST_CONTENT_AT + bucket(first)] += sign
         values[_DURATION_AT + bucket(row.duration_ms)] += sign
+
+
+def _tokens(row: RequestLog) -> list[int]:
+    counts = (row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens)
+    return [min(count, MAX_TOKENS) for count in counts]
+
+
+def _cost(row: RequestLog) -> tuple[int, bool]:
+    """The cost in billionths of a dollar, and whether it is one that nobody knows."""
+    cost = row.cost_usd
+    unknown = cost is None and (row.first_content_ms is not None or any(_tokens(row)))
+    return 0 if cost is None else int(cost * 10**9), unknown
 
 
 def outcome_class(outcome: str, attempts: int) -> OutcomeClass:
@@ -126,6 +154,7 @@ def _rebuild_hour(hour: datetime, *, first: bool, dry_run: bool) -> bool:
         found = tally.requests > 0 or old.exists()
         if not dry_run:
             old.delete()
+            ClientKeyHour.objects.filter(hour=hour).delete()
             tally.save()
         return found
 
@@ -146,4 +175,15 @@ def _upsert() -> str:
     return (
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))}) "  # noqa: S608
         f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET {added}"
+    )
+
+
+def _upsert_keys() -> str:
+    table = ClientKeyHour._meta.db_table
+    columns = ("client_key", "hour", *_KEY_SUMS, "last_at")
+    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in _KEY_SUMS)
+    later = "GREATEST" if connection.vendor == "postgresql" else "MAX"
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))}) "  # noqa: S608
+        f"ON CONFLICT (client_key, hour) DO UPDATE SET {added}, last_at = {later}({table}.last_at, excluded.last_at)"
     )

@@ -79,6 +79,11 @@ def in_doubt() -> bool:
     return bool(_trouble) or (_watcher is not None and time.monotonic() - _confirmed > DOUBT_S)
 
 
+def age() -> float | None:
+    """Seconds since the snapshot was last seen to be current; None while there is none."""
+    return None if _current is None else time.monotonic() - _confirmed
+
+
 def unavailable() -> ApiError:
     """503: there is no configuration to serve this request by; the words say why."""
     silent = "the database has not answered for a while"
@@ -299,6 +304,10 @@ def _rules() -> Iterable[RuleConfig]:
 def _keys() -> Iterable[KeyConfig]:
     for row in ClientKey.objects.filter(enabled=True):
         yield KeyConfig(row.name, row.digest, row.expires_at)
+        if row.previous_digest and row.previous_until is not None:
+            yield KeyConfig(
+                row.name, row.previous_digest, min(row.previous_until, row.expires_at or row.previous_until)
+            )
 
 
 def _drills() -> Iterable[DrillConfig]:

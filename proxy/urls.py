@@ -17,5 +17,7 @@ urlpatterns = [
     path("healthz", views.probe),
     path("readyz", views.ready),
     path("api/hello", views.probe),
+    path("api/statusline", views.status_line),
+    path("metrics", views.metrics),
     re_path(r"^v1(?:/(?P<path>.*))?$", views.not_found),
 ]

@@ -7,11 +7,12 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 
 from providers.wire.messages import MessagesRequest, Operation
 from providers.wire.tokens import estimate_tokens
-from proxy import auth, engine, memory, models_list, readiness, snapshot
+from proxy import auth, engine, exposition, memory, models_list, readiness, snapshot, statusline
 from proxy.body import StreamBody
 from proxy.call import Call
 from proxy.config import ConfigSnapshot
@@ -31,6 +32,7 @@ from proxy.selection import SELECTOR
 from proxy.session import affinity_of, session_of
 
 JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
 MAX_QUERY = 2000
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 _running: set[asyncio.Task[None]] = set()
@@ -79,6 +81,40 @@ async def ready(request: HttpRequest) -> HttpResponseBase:
     """GET /readyz: 200 when everything a request needs is there, else 503 with the reasons."""
     reasons = await asyncio.to_thread(readiness.reasons)
     return JsonResponse({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
+
+
+async def metrics(request: HttpRequest) -> HttpResponseBase:
+    """GET /metrics: this process's numbers, for Prometheus."""
+    try:
+        _require_method(request, "GET", "HEAD")
+        auth.check_scraper(_headers(request), _client_host(request))
+    except ApiError as error:
+        return error_response(error, ANTHROPIC, new_request_id())
+    return HttpResponse(exposition.exposition(), content_type=exposition.CONTENT_TYPE)
+
+
+async def status_line(request: HttpRequest) -> HttpResponseBase:
+    """GET /api/statusline?session=ID, or POST with what Claude Code gives its status line: a line of text."""
+    try:
+        _require_method(request, "GET", "POST")
+        config = await snapshot.current()
+        key = auth.check(_headers(request), _client_host(request), config)
+        status = await asyncio.to_thread(statusline.read_in_thread, _session_asked(request), key)
+    except ApiError as error:
+        return error_response(error, ANTHROPIC, new_request_id())
+    except Error:
+        return HttpResponse("ccm: its database does not answer\n", content_type=TEXT)
+    return HttpResponse(f"{statusline.told(status)}\n", content_type=TEXT, headers={"cache-control": "no-store"})
+
+
+def _session_asked(request: HttpRequest) -> str:
+    """The session a status line is for. Raises ApiError (400)."""
+    if request.method != "POST":
+        return request.GET.get("session", "").replace("\0", "")
+    try:
+        return statusline.session_in(request.body)
+    except ValueError as error:
+        raise bad_request(str(error)) from error
 
 
 async def not_found(request: HttpRequest, path: str = "") -> HttpResponseBase:
@@ -227,5 +263,7 @@ def for_any_method(view: View) -> View:
     return view
 
 
-for _view in (messages, chat_completions, responses, count_tokens, models, probe, ready, not_found):
+for _view in (
+    messages, chat_completions, responses, count_tokens, models, probe, ready, metrics, status_line, not_found,
+):  # fmt: skip
     for_any_method(_view)

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 Path = tuple[str | int, ...]
 """Where in the document: table names, keys and, in arrays of tables, positions from 0."""
 
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?")
-_KEY = re.compile(r"""^\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*[^=]+)?\s*=""")
+# Each reads a line once, whatever stands in it: an upload may be one line of a million blanks.
+_HEADER = re.compile(r"^\s*(\[\[?)([^\[\]#]+)\]\]?")
+_KEY = re.compile(r"""^\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.[^=]*|\s*)=""")
+
+
+_QUOTED = re.compile(r"""\"[^"]*"|'[^']*'""")
+MAX_DOTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,14 @@ def line_numbers(text: str) -> dict[Path, int]:
             if line.count(mark) % 2:
                 fence = mark
     return lines
+
+
+def overlong_key(text: str) -> int:
+    """The first line whose keys have more parts than any file's, 0 for none: reading such takes minutes."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > MAX_DOTS and _QUOTED.sub("", line).count(".") > MAX_DOTS:
+            return number
+    return 0
 
 
 def _table_path(name: str, is_array: bool, counts: dict[Path, int]) -> Path:

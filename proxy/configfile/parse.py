@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from providers.oauth.flows import Flow, flow_for_file
 from providers.presets import PRESETS, Preset
 from proxy.configfile.expansion import UnsetVariable, expand
-from proxy.configfile.findings import Findings, Place
+from proxy.configfile.findings import Findings, Place, overlong_key
 from proxy.configfile.tables import Table
 from proxy.configfile.values import (
     FIRST_LABEL,
@@ -37,6 +38,8 @@ from proxy.configfile.values import (
     rule_key,
 )
 
+Syntax = Literal["toml", "json"]
+
 PLACEHOLDER = "placeholder-model"
 """The route that Claude Code Mux writes into a fresh file and that names no model."""
 
@@ -59,55 +62,72 @@ class ParsedFile:
     values: Mapping[Key, Value]
     places: Mapping[Key, Place]
     findings: Findings
+    withheld: tuple[tuple[Place, str], ...] = ()
+    """Where an upload names a variable, or masks, what may be stored already: see `withheld.settle`."""
 
 
 class _Reader:
-    def __init__(self, environ: Mapping[str, str], findings: Findings) -> None:
+    def __init__(self, environ: Mapping[str, str] | None, findings: Findings) -> None:
         self.environ = environ
         self.findings = findings
+        self.withheld: list[tuple[Place, str]] = []
+        self._names: set[tuple[str, ...]] = set()
         self.values: dict[Key, Value] = {}
         self.places: dict[Key, Place] = {}
 
     def keep(self, key: Key, value: Value, table: Table, same: Callable[[str], str] = str) -> None:
         """Keep a value; a second one of that name is a finding, and the first stays."""
         kind, *names = key
-        rivals = [other for other in self.values if other[0] == kind]
-        if any([same(name) for name in other[1:]] == [same(name) for name in names] for other in rivals):
+        folded = (kind, *(same(name) for name in names))
+        if folded in self._names:
             table.error("name", f"another {kind} of the file has the name {names[0]!r} already")
             return
+        self._names.add(folded)
         self.values[key] = value
         self.places[key] = table.place
 
-    def expanded(self, table: Table, key: str, text: str, lenient: bool = False) -> str:
-        """`text` with variables replaced; empty, with a finding (a note if `lenient`), when one is unset."""
+    def expanded(self, table: Table, key: str, text: str, lenient: bool = False, stored: bool = False) -> str:
+        """`text` with variables replaced; empty, with a finding (a note if `lenient`), when one is unset.
+
+        `stored`: there may be a stored value that an upload means, which is judged later.
+        """
         try:
             return expand(text, self.environ)
         except UnsetVariable as error:
+            if self.environ is None and stored:
+                self.withheld.append((table.place, key))
+                return ""
             report = self.findings.note if lenient else self.findings.error
             report(table.place, str(error), key)
             return ""
 
-    def secret(self, table: Table, key: str, lenient: bool = False) -> str:
+    def secret(self, table: Table, key: str, lenient: bool = False, stored: bool = False) -> str:
         """A key: printable, without blanks; empty when it is not given."""
         written = table.text(key)
-        secret = self.expanded(table, key, written, lenient)
+        secret = self.expanded(table, key, written, lenient, stored)
         if secret and not _SECRET.match(secret):
             table.error(key, "holds a blank or a character that no key has")
             return ""
         return secret
 
 
-def parse(text: str, environ: Mapping[str, str]) -> ParsedFile:
-    """Read a configuration file. Never raises for what the text holds: see `findings`."""
-    findings = Findings(text)
+def parse(text: str, environ: Mapping[str, str] | None, syntax: Syntax = "toml") -> ParsedFile:
+    """Read a configuration file. Never raises for what the text holds: see `findings`.
+
+    `environ` None: an upload, in which no variable is read. JSON has the same tables and keys; null is "not given".
+    """
+    findings = Findings(text if syntax == "toml" else "")
     reader = _Reader(environ, findings)
+    if syntax == "toml" and (line := overlong_key(text)):
+        findings.error(Place((), f"line {line}"), "a key of so many parts is in no configuration file")
+        return ParsedFile({}, {}, findings)
     try:
-        content = tomllib.loads(text)
+        content = tomllib.loads(text) if syntax == "toml" else _json(text)
     except RecursionError:
         findings.error(Place((), ""), "the file is nested too deeply")
         return ParsedFile({}, {}, findings)
     except ValueError as error:
-        findings.error(Place((), ""), f"this is not TOML: {error}")
+        findings.error(Place((), ""), f"this is not {syntax.upper()}: {error}")
         return ParsedFile({}, {}, findings)
     root = Table(content, Place((), ""), findings)
     _read_server(root.table("server"), reader)
@@ -117,7 +137,21 @@ def parse(text: str, environ: Mapping[str, str]) -> ParsedFile:
         _read_model(table, reader)
     _read_router(root.table("router"), reader)
     root.finish()
-    return ParsedFile(reader.values, reader.places, findings)
+    return ParsedFile(reader.values, reader.places, findings, tuple(reader.withheld))
+
+
+def _json(text: str) -> dict[str, Any]:
+    """A JSON object without its nulls. Raises ValueError."""
+    content = json.loads(
+        text, object_pairs_hook=lambda pairs: {name: value for name, value in pairs if value is not None}
+    )
+    if not isinstance(content, dict):
+        raise ValueError("the whole must be an object")
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text holds half a character (a lone surrogate)") from None
+    return content
 
 
 def _read_server(table: Table | None, reader: _Reader) -> None:
@@ -152,7 +186,7 @@ def _read_provider(table: Table, reader: _Reader) -> None:
     enabled = table.flag("enabled", True)
     base_url = reader.expanded(table, "base_url", table.text("base_url"), lenient=not enabled)
     headers = {
-        header: reader.expanded(table, f"headers.{header}", text, lenient=not enabled)
+        header: reader.expanded(table, f"headers.{header}", text, lenient=not enabled, stored=True)
         for header, text in table.pairs("headers").items()
     }
     by_oauth = _signs_in_with_oauth(table)
@@ -229,7 +263,7 @@ def _read_credentials(
     if account is not None:
         label = table.text("oauth_provider") or account.name
         credentials.append(CredentialValues(provider, label, None, flow=account.name))
-    secret = "" if account else reader.secret(table, "api_key", lenient=not enabled)
+    secret = "" if account else reader.secret(table, "api_key", lenient=not enabled, stored=True)
     if table.text("api_key") and account is None:
         credentials.append(CredentialValues(provider, FIRST_LABEL, secret or None))
     for row in table.tables("credentials"):
@@ -238,7 +272,7 @@ def _read_credentials(
             credentials.extend(_read_further_account(row, table.text("provider_type"), provider, on))
             continue
         label = row.text("label", FIRST_LABEL)
-        secret = reader.secret(row, "api_key", lenient=not (enabled and on))
+        secret = reader.secret(row, "api_key", lenient=not (enabled and on), stored=True)
         if not row.text("api_key"):
             row.error("api_key", "is missing")
         row.finish()

@@ -153,7 +153,9 @@ def check_addresses(current: State, final: State, parsed: ParsedFile, findings: 
         owner = provider_key(value.provider)
         if isinstance(said, CredentialValues) and said.secret is not None:
             continue
-        if _origin(current.get(owner)) != _origin(final.get(owner)):
+        # Of a type that there is not, which is reported already, nobody can say where it goes.
+        known = _preset(final.get(owner)) is not None
+        if known and not same_server(current.get(owner), final.get(owner)):
             message = f"would take the stored key {value.label!r} to another server; give its api_key in the file too"
             findings.error(parsed.places.get(owner, Place((), value.provider)), message, "base_url")
 
@@ -181,6 +183,11 @@ def _check_mapping(
 
 def _preset(value: Value | None) -> Preset | None:
     return PRESETS.get(value.preset) if isinstance(value, ProviderValues) else None
+
+
+def same_server(before: Value | None, after: Value | None) -> bool:
+    """Whether two states of a provider send their requests to the same server."""
+    return _origin(before) == _origin(after)
 
 
 def _origin(value: Value | None) -> tuple[str, str]:

@@ -7,12 +7,13 @@ from proxy.models.history import AttemptLog, Instance, RequestLog
 from proxy.models.logical_model import LogicalModel, ModelMapping
 from proxy.models.price import ModelPrice
 from proxy.models.revision import ConfigRevision
-from proxy.models.rollup import HourlyRollup
+from proxy.models.rollup import ClientKeyHour, HourlyRollup
 from proxy.models.routing import RouterSettings, RoutingRule
 
 __all__ = [
     "AttemptLog",
     "ClientKey",
+    "ClientKeyHour",
     "ConfigRevision",
     "Drill",
     "HealthState",

@@ -17,6 +17,25 @@ DURATION = tuple(f"duration_{number:02}" for number in range(BUCKETS))
 COLUMNS = (*SUMS, *FIRST_CONTENT, *DURATION)
 
 
+class ClientKeyHour(models.Model):
+    """What one client key was used for in one hour: requests for messages, and what they cost."""
+
+    hour = models.DateTimeField()
+    client_key = models.CharField(max_length=100)
+    requests = models.BigIntegerField(default=0)
+    cost_nanos = models.BigIntegerField("cost (billionths of a dollar)", default=0)
+    cost_unknown = models.BigIntegerField("requests of unknown cost", default=0)
+    last_at = models.DateTimeField("last request")
+
+    class Meta:
+        verbose_name = "hour of a client key"
+        verbose_name_plural = "hours of client keys"
+        constraints = (models.UniqueConstraint(fields=["client_key", "hour"], name="clientkeyhour_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}h {self.client_key}"
+
+
 class HourlyRollup(models.Model):
     """The requests of one hour that have all names and the outcome in common. Token counts are not in it.
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.views.generic.base import View
 
+from proxy.pages.config import ConfigDownload, ConfigPage
 from proxy.pages.console import ConsolePage
 from proxy.pages.live import LivePage
 from proxy.pages.pattern import PatternTest
@@ -21,6 +22,8 @@ from proxy.pages.sign_in import AccountPage, SignInBack, SignInPage, SignOutPage
 PAGES: tuple[tuple[str, type[View], str], ...] = (
     ("live/", LivePage, "live"),
     ("console/", ConsolePage, "console"),
+    ("config/", ConfigPage, "config"),
+    ("config/download/", ConfigDownload, "config_download"),
     ("pattern/", PatternTest, "pattern"),
     ("preview/", PreviewPage, "preview"),
     ("history/<int:pk>/replay/", ReplayPage, "replay"),

@@ -52,7 +52,8 @@ OTHER_ROUTES = {
     "pages:sign-in-back": CONFIGURE, "pages:preview": LOOK, "pages:pattern": LOOK,
     "pages:setup": CONFIGURE, "pages:setup-test": CONFIGURE, "pages:setup-models": CONFIGURE,
     "pages:setup-done": CONFIGURE, "admin:provider_reset": CONFIGURE,
-    "admin:proxy_drill_stop": CONFIGURE,
+    "pages:config": LOOK, "pages:config_download": LOOK,
+    "admin:proxy_drill_stop": CONFIGURE, "admin:proxy_clientkey_rotate": CONFIGURE,
     "admin:proxy_requestlog_export_csv": LOOK, "admin:proxy_requestlog_export_jsonl": LOOK,
     "admin:proxy_requestlog_body": CONFIGURE,
 }  # fmt: skip

@@ -208,7 +208,7 @@ def test_the_state_as_json_is_shaped_like_the_file_and_masks_secrets():
     assert json.loads(json.dumps(content)).keys() == {"router", "providers", "models"}
     kimi = next(provider for provider in content["providers"] if provider["name"] == "kimi")
     assert kimi["credentials"] == [{"label": "API key", "api_key": "…3456", "enabled": True}]
-    assert kimi["headers"] == {"X-Title": "costs $5", "X-Auth-Extra": "…ader"}
+    assert kimi["headers"] == {"X-Title": "costs $$5", "X-Auth-Extra": "…ader"}
     assert [rule["name"] for rule in content["router"]["rules"]] == ["large", "no images"]
     assert "secret" not in json.dumps(content)
 

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from proxy.management.reporting import ReportingCommand
-from proxy.models import HourlyRollup, RequestLog, RouterSettings
+from proxy.models import ClientKeyHour, HourlyRollup, RequestLog, RouterSettings
 
 BATCH = 1000
 MAX_DAYS = 36_500
@@ -46,10 +46,13 @@ class Command(ReportingCommand):
 
 def _prune_rollup(days: int, dry_run: bool) -> int:
     """Delete hourly sums that are older than so many days; returns how many rows."""
-    old = HourlyRollup.objects.filter(hour__lt=timezone.now() - timedelta(days=days))
-    if dry_run:
-        return old.count()
+    before = timezone.now() - timedelta(days=days)
     count = 0
-    while batch := list(old.order_by("pk").values_list("pk", flat=True)[:BATCH]):
-        count += HourlyRollup.objects.filter(pk__in=batch).delete()[0]
+    for table in (HourlyRollup, ClientKeyHour):
+        old = table._default_manager.filter(hour__lt=before)
+        if dry_run:
+            count += old.count()
+            continue
+        while batch := list(old.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+            count += table._default_manager.filter(pk__in=batch).delete()[0]
     return count
