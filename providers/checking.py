@@ -48,6 +48,7 @@ HINTS: dict[FailureKind, str] = {
     FailureKind.REJECTED: "The vendor does not take this request: do the preset and the model fit the address?",
     FailureKind.INCAPABLE: "Change the setting of the provider that the message names.",
     FailureKind.GARBLED: f"Something else answers there: are the base URL and the preset right? {_BASE_URL}",
+    FailureKind.MISCALLED: "The model wrote a call that nobody can read: try again, or choose another model.",
     FailureKind.INTERRUPTED: "The answer broke off: try again.",
     FailureKind.CLIENT_GONE: "The check was ended before its answer: try again.",
     FailureKind.INTERNAL: "The fault is in this proxy: its log says why.",

@@ -21,7 +21,19 @@ def main():
         print(f"{'FAILED' if named else 'SKIPPED'} the database tests on PostgreSQL: no server answers; {HOW}")
         print(f"  ({str(error).strip().splitlines()[0]})")
         return 1 if named else 0
-    command = [sys.executable, "-m", "pytest", "-m", "django_db", "tests", *sys.argv[1:]]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "django_db",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+        "tests",
+        *sys.argv[1:],
+    ]
     print("The database tests on PostgreSQL:", flush=True)
     return subprocess.run(command, env={**os.environ, "DATABASE_URL": named or OURS}).returncode
 

@@ -38,7 +38,7 @@ def test_a_person_sets_up_a_chain_and_a_key(site, page):
     page.goto(f"{site}/admin/providers/provider/add/")
     page.fill("#id_name", "vendor")
     page.select_option("#id_preset", "openai")
-    page.get_by_role("link", name="Add another Credential").click()
+    page.get_by_role("link", name="Add another API key").click()
     page.fill("#id_credentials-0-secret", "sk-canary-0123456789")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("…6789").wait_for()

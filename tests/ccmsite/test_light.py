@@ -24,6 +24,8 @@ def records(monkeypatch):
     """What goes to the log. The configuration: one model, answered by the echo provider."""
     found = []
     monkeypatch.setattr(snapshot, "_current", config_of({"demo": [cast.target(preset="echo", base_url=ECHO_URL)]}))
+    monkeypatch.setattr(snapshot, "_watcher", None)  # one that another test began says nothing of this one
+    monkeypatch.setattr(snapshot, "_trouble", "")
     monkeypatch.setattr(logbook.LOGBOOK, "put_nowait", found.append)
     monkeypatch.setattr(logbook.LOGBOOK, "begin", lambda record: None)
     return found

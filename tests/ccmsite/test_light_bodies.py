@@ -15,6 +15,8 @@ PIECE = b"x" * 65_536
 def configured(settings, monkeypatch):
     settings.CCM_REQUIRE_CLIENT_KEY = "auto"
     monkeypatch.setattr(snapshot, "_current", ConfigSnapshot())
+    monkeypatch.setattr(snapshot, "_watcher", None)  # one that another test began says nothing of this one
+    monkeypatch.setattr(snapshot, "_trouble", "")
     monkeypatch.setattr(logbook.LOGBOOK, "put_nowait", lambda record: None)
     monkeypatch.setattr(logbook.LOGBOOK, "begin", lambda record: None)
 

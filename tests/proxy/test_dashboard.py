@@ -164,7 +164,13 @@ def test_the_page_shows_each_range(admin_client, traffic, name):
     assert shown.span.name == (name if name in ("7d", "30d") else "24h")
     assert re.search(rf'\?range={shown.span.name}"\s+aria-current="page"', html)
     assert html.count("<canvas") == 4
-    for words in ("Median time to first content", "anthropic", "claude-sonnet-5-5", "Last errors", "no credit left"):
+    for words in (
+        "Median time to first content",
+        "anthropic",
+        "claude-sonnet-5-5",
+        "Last errors",
+        "Your credit balance",
+    ):
         assert words in html
     assert 'id="dashboard-data" type="application/json"' in html
 

@@ -104,6 +104,7 @@ def test_every_column_of_text_is_made_safe():
     assert {row[name] for name in evil} == {"'=1"}
 
 
+@pytest.mark.django_db
 def test_pieces_go_out_one_by_one_and_the_end_is_told():
     """Nothing is made before it is asked for; leaving early is an end like any other."""
     made, told = [], []
