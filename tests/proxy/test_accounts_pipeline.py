@@ -6,12 +6,16 @@ import anthropic
 import httpx
 import openai
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from providers import google_adc
 from providers.targets import Secret, SpareKey
 from tests import cast
 from tests.live import config_of
 from tests.upstream_accounts import CODEX_REFUSES, refused_by_codex
 from tests.upstream_answers import TEXT, TOOL_INPUT
+from tests.upstream_faults import FAULTS
 
 TOKEN, ACCOUNT = "token-canary-0123456789", "acct-0123"
 TOOLS = [{"name": "get_weather", "description": "d", "input_schema": {"type": "object", "properties": {}}}]
@@ -151,6 +155,39 @@ def test_each_account_of_a_provider_has_its_own_header(live, claude, upstream):
     pairs = {(r.headers["authorization"], r.headers["chatgpt-account-id"]) for r in upstream.requests}
     assert pairs <= {(f"Bearer {TOKEN}", ACCOUNT), ("Bearer other-token-0123456789", "acct-other")}
     assert len(pairs) == 2
+
+
+def key_file(upstream):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    shape = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    told = {"type": "service_account", "client_email": "robot@p.example", "token_uri": f"{upstream.url}/play"}
+    return json.dumps({**told, "private_key": key.private_bytes(*shape).decode()})
+
+
+def test_vertex_is_called_with_a_token_of_the_key_file(live, claude, upstream, monkeypatch):
+    """The file signs for a token; one that is refused is replaced by another, and the file itself is never sent."""
+
+    async def vertex(exchange, *_rest_of_the_path):
+        known = exchange.request.headers.get("authorization") == "Bearer token-canary-2"
+        await (exchange.json(200, exchange.dialect.body()) if known else exchange.error(401, "no"))
+
+    monkeypatch.setitem(FAULTS, "vertex", vertex)
+    google_adc.forget()
+    for number in (1, 2):
+        told = {"access_token": f"token-canary-{number}", "expires_in": 3600}
+        upstream.play(json.dumps(told).encode(), 200, "application/json")
+    target = cast.target(
+        preset="vertex-ai", base_url=f"{upstream.url}/vertex", secret=Secret(key_file(upstream)), project="p",
+        location="global", model="gemini-3-pro",
+    )  # fmt: skip
+    live.configure(config_of({"smart": [target]}))
+    for _ in range(2):
+        assert claude.messages.create(**BODY).content[0].text == TEXT
+    calls = [r for r in upstream.requests if "generateContent" in r.path]
+    tokens = [request.headers["authorization"].rpartition("-")[2] for request in calls]
+    assert tokens == ["1", "2", "2"]
+    assert not any(b"PRIVATE KEY" in request.body or "PRIVATE" in str(request.headers) for request in upstream.requests)
+    google_adc.forget()
 
 
 def test_the_strict_backend_is_strict():
