@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from ccmsite.roles import ADMINISTRATOR, OPERATOR, VIEWER
 from providers.models import Credential, OAuthClient, Provider
+from proxy import snapshot
 from proxy.models import (
     ClientKey,
     Drill,
@@ -103,6 +104,13 @@ def expected(name):
     table, _, action = short.rpartition("_")
     look, change = TABLES[table]
     return {"changelist": look, "change": look, "history": look, "add": change, "delete": change}[action]
+
+
+@pytest.fixture(autouse=True)
+def no_watcher(db):
+    """Pages that ask the router begin to watch the configuration: no thread does so beyond its test's database."""
+    yield
+    snapshot.stop()
 
 
 @pytest.fixture
