@@ -13,8 +13,8 @@ test: $(VENV)/dev.stamp lint
 	@# The server's tests wait more than they work: they run beside the others and are shown when both are done.
 	@$(BIN)/python -m pytest tests/ccmsite > $(VENV)/server-tests.log 2>&1 & server=$$!; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/ccmsite; others=$$?; \
-	wait $$server; served=$$?; cat $(VENV)/server-tests.log; exit $$((others || served))
-	$(BIN)/python tests/on_postgres.py
+	$(BIN)/python tests/on_postgres.py; postgres=$$?; \
+	wait $$server; served=$$?; cat $(VENV)/server-tests.log; exit $$((others || postgres || served))
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
