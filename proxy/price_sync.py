@@ -53,7 +53,7 @@ def seed() -> int:
 def _write(told: Mapping[str, Sequence[Told]], now: datetime, dry_run: bool) -> Synced:
     rows = {
         (row.preset, row.model, row.from_tokens): row
-        for row in ModelPrice.objects.filter(provider=None).select_for_update()
+        for row in ModelPrice.objects.filter(provider=None).select_for_update(of=("self",))
     }
     added, changed, seen = [], [], set()
     for preset, told_rows in told.items():
