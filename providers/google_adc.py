@@ -20,7 +20,7 @@ from time import time as unix_time
 from typing import Any
 
 from providers.errors import Failure, FailureKind, UpstreamFailure, plain_words
-from providers.targets import SIGN_IN_HEADERS, Secret, Target
+from providers.targets import Secret, Target, signs_in_by_hand
 from providers.wire.spans import MalformedJson, loads
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -65,7 +65,7 @@ def source_of(target: Target) -> AdcSource | None:
     On Vertex AI an empty key means default credentials and a key file's text that file; what
     else is there is an access token, as is what somebody signed in with.
     """
-    by_hand = any(name.lower() in SIGN_IN_HEADERS for name, _ in target.extra_headers)
+    by_hand = signs_in_by_hand(name for name, _ in target.extra_headers)
     if target.preset.addressing != "vertex" or target.signed_in or by_hand:
         return None
     key = target.secret.reveal()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
@@ -11,6 +11,11 @@ from providers.presets import Preset
 
 SIGN_IN_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 """Headers that sign in to a vendor: a provider that sets one by hand needs no key, and its value is a secret."""
+
+
+def signs_in_by_hand(names: Iterable[str]) -> bool:
+    """True when one of these headers signs in to a vendor, so that no key is needed."""
+    return any(name.lower() in SIGN_IN_HEADERS for name in names)
 
 
 class Secret:

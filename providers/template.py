@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 
 from django.urls import reverse
 
 from providers.models import Credential, OAuthToken, Provider
 from providers.oauth.flows import flows_for
 from providers.oauth.held import MEMORY
-from providers.targets import SIGN_IN_HEADERS, Secret, SpareKey, Target, Timeouts
+from providers.targets import Secret, SpareKey, Target, Timeouts, signs_in_by_hand
 from providers.vault import VaultError
 
 log = logging.getLogger("providers.template")
@@ -28,7 +27,7 @@ def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
     usable = _usable(row)
     own, problem = usable[0] if usable else (SpareKey(Secret(""), 0), "")
     secret = own.secret
-    if not secret and not problem and preset.needs_key and not _signs_in_by_header(row.headers):
+    if not secret and not problem and preset.needs_key and not signs_in_by_hand(row.headers):
         problem = "no API key is set; add one to the provider"
         if flows_for(row.preset):
             problem += f", or sign in with an account: {_page_of(row)}"
@@ -69,10 +68,6 @@ def usual_model(row: Provider) -> str:
     if row.models_offered:
         return str(row.models_offered[0])
     return row.preset_row.suggested_model if row.preset_row else ""
-
-
-def _signs_in_by_header(headers: Mapping[str, str]) -> bool:
-    return any(name.lower() in SIGN_IN_HEADERS for name in headers)
 
 
 def _usable(row: Provider) -> list[tuple[SpareKey, str]]:

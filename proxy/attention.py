@@ -11,7 +11,7 @@ from django.utils import timezone
 from providers.errors import FailureKind
 from providers.models import Credential, Provider
 from providers.oauth.flows import flows_for
-from providers.targets import SIGN_IN_HEADERS
+from providers.targets import signs_in_by_hand
 from providers.vault import VaultError
 from proxy.account_list import state_of, tokens_of
 from proxy.models import HealthState
@@ -67,8 +67,7 @@ def _of_provider(row: Provider, held: list[HealthState]) -> Iterator[Attention]:
 
 def _none(row: Provider) -> Attention | None:
     preset = row.preset_row
-    by_hand = any(name.lower() in SIGN_IN_HEADERS for name in row.headers)
-    if preset is None or not preset.needs_key or by_hand:
+    if preset is None or not preset.needs_key or signs_in_by_hand(row.headers):
         return None
     fix = "Sign in with an account, or add an API key." if flows_for(row.preset) else "Add an API key."
     return Attention("no_key", row.pk, row.name, "nothing opens it: it has no key and no account", fix)

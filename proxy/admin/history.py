@@ -24,7 +24,7 @@ from django.http import (
     HttpResponseBase,
     StreamingHttpResponse,
 )
-from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
@@ -199,8 +199,8 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
             "why": why_parts(row.why),
             "facts": facts(row),
             "may_read": may_read,
-            "console": f"{found}?request={row.request_id}" if may_send and (found := _address("pages:console")) else "",
-            "replay": _address("pages:replay", row.pk) if may_send and may_read else "",
+            "console": f"{reverse('pages:console')}?request={row.request_id}" if may_send else "",
+            "replay": reverse("pages:replay", args=[row.pk]) if may_send and may_read else "",
             **(_captured(row) if may_read else {}),
         }
 
@@ -270,14 +270,6 @@ def _captured(row: RequestLog) -> dict[str, Any]:
         return {"no_body": "The text was not captured (router settings, History: off, errors or all)."}
     shown, whole = pretty(text)
     return {"body": shown, "body_whole": whole, "body_characters": len(text)}
-
-
-def _address(name: str, *args: Any) -> str:
-    """The address of a page, or nothing where this installation has no such page."""
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return ""
 
 
 def _trouble() -> str:

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.forms import BaseModelFormSet
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from providers.unfolded import CheckboxWidget, ConfigAdmin, StackedInline, display
 from proxy.admin import known
@@ -162,14 +162,12 @@ class LogicalModelAdmin(ConfigAdmin):
 
 def _places(request: HttpRequest, model: LogicalModel) -> list[tuple[str, str]]:
     """Where this model can be tried, by whoever asks: words and address."""
-    offered = [("Preview a request", "preview", "proxy.view_logicalmodel")]
-    offered.insert(0, ("Try in the console", "console", "proxy.use_console"))
+    offered = (
+        ("Try in the console", "console", "proxy.use_console"),
+        ("Preview a request", "preview", "proxy.view_logicalmodel"),
+    )
     found = []
     for words, page, permission in offered:
-        try:
-            address = reverse(f"pages:{page}")
-        except NoReverseMatch:
-            continue
         if request.user.has_perm(permission):
-            found.append((words, f"{address}?{urlencode({'model': model.name})}"))
+            found.append((words, f"{reverse(f'pages:{page}')}?{urlencode({'model': model.name})}"))
     return found

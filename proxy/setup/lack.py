@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from providers.models import Credential, OAuthToken, Provider
-from providers.targets import SIGN_IN_HEADERS
+from providers.targets import signs_in_by_hand
 from proxy.setup.cards import by_account_only, by_account_too
 
 SIGN_IN, KEY, KEY_OR_SIGN_IN = "needs sign-in", "needs a key", "needs a key or sign-in"
@@ -12,7 +12,7 @@ SIGN_IN, KEY, KEY_OR_SIGN_IN = "needs sign-in", "needs a key", "needs a key or s
 def lack_of(row: Provider) -> str:
     """One of the words above; empty when it can be called, or its preset is unknown. Reads its credentials."""
     preset = row.preset_row
-    if preset is None or any(name.lower() in SIGN_IN_HEADERS for name in row.headers):
+    if preset is None or signs_in_by_hand(row.headers):
         return ""
     enabled = [credential for credential in row.credentials.all() if credential.enabled]
     if any(map(_opens, enabled)):
