@@ -200,6 +200,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Coding-agent proxy",
     "SITE_URL": None,
     "SITE_SYMBOL": "alt_route",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "sizes": "any", "href": lambda request: static("proxy/favicon.svg")}
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("proxy/pages.css")],

@@ -8,7 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin as UnfoldAdmin
-from unfold.admin import StackedInline, TabularInline
+from unfold.admin import StackedInline
+from unfold.admin import TabularInline as UnfoldTabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget, UnfoldBooleanWidget
@@ -31,6 +32,17 @@ __all__ = [
 CheckboxWidget = UnfoldBooleanWidget
 NumberWidget = UnfoldAdminIntegerFieldWidget
 PasswordWidget = UnfoldAdminPasswordWidget
+
+
+class TabularInline(UnfoldTabularInline):
+    """Rows of another table as a table; each field has its column's name as its label, which a screen reader reads."""
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """The form set; its form class is made anew for each page, so that the labels go to nobody else's widgets."""
+        formset = super().get_formset(request, obj, **kwargs)
+        for field in formset.form.base_fields.values():
+            field.widget.attrs.setdefault("aria-label", str(field.label))
+        return formset
 
 
 class PageAdmin(UnfoldAdmin):
@@ -56,5 +68,6 @@ class ConfigAdmin(SimpleHistoryAdmin, PageAdmin):
         """An earlier version; going back to it takes the right to change (the library asks only for that to look)."""
         if request.method == "POST" and not self.has_change_permission(request):
             raise PermissionDenied
-        page: HttpResponse = super().history_form_view(request, object_id, version_id, extra_context)
+        shown = {"show_history": False, **(extra_context or {})}  # the theme's button has no way back from here
+        page: HttpResponse = super().history_form_view(request, object_id, version_id, shown)
         return page

@@ -1,27 +1,12 @@
 """Every URL, and who gets in: an URL that has no row here fails."""
 
-import zlib
-
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
-from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
-from django.utils import timezone
 
 from ccmsite.roles import ADMINISTRATOR, OPERATOR, VIEWER
-from providers.models import Credential, OAuthClient, Provider
 from proxy import snapshot
-from proxy.models import (
-    ClientKey,
-    Drill,
-    HealthState,
-    LogicalModel,
-    ModelMapping,
-    ModelPrice,
-    RequestLog,
-    RouterSettings,
-    RoutingRule,
-)
+from tests.every_page import POSTED, address, make_rows, names
 
 pytestmark = pytest.mark.django_db
 LOOK, CONFIGURE, PEOPLE, SUPER, ANYBODY = "look", "configure", "people", "super", "anybody"
@@ -59,32 +44,8 @@ OTHER_ROUTES = {
     "admin:proxy_requestlog_body": CONFIGURE,
 }  # fmt: skip
 """URLs of a table beyond list, add, change, delete and history, and the pages that are no table's."""
-POSTED = {
-    "admin:provider_test": "providers_provider", "admin:provider_models": "providers_provider",
-    "admin:provider_reset": "providers_provider",
-    "admin:proxy_drill_stop": "proxy_drill",
-}  # fmt: skip
-"""What is a button and no page, and the table whose row it is for."""
-OF_A_ROW = POSTED | {
-    "pages:sign-in": "providers_provider", "pages:account": "providers_credential",
-    "pages:sign-out": "providers_credential", "pages:replay": "proxy_requestlog",
-}  # fmt: skip
-"""Buttons and pages of one row, and whose."""
 REFUSES = {"pages:sign-in-back"}
 """What takes more than an address: who may come is told what is missing (400)."""
-
-
-def names():
-    """The names of all URLs below /admin/."""
-
-    def walk(patterns, space):
-        for pattern in patterns:
-            if isinstance(pattern, URLResolver):
-                yield from walk(pattern.url_patterns, pattern.namespace or space)
-            elif isinstance(pattern, URLPattern) and pattern.name and space:
-                yield f"{space}:{pattern.name}"
-
-    return sorted(set(walk(get_resolver().url_patterns, "")))
 
 
 WRITING = [
@@ -115,30 +76,7 @@ def no_watcher(db):
 
 @pytest.fixture
 def rows(db):
-    provider = Provider.objects.create(name="main", preset="echo")
-    credential = Credential(provider=provider)
-    credential.set_secret("sk-canary-0123456789")
-    credential.save()
-    account = Credential.objects.create(provider=provider, kind=Credential.OAUTH, label="account")
-    client = OAuthClient.objects.create(flow="google", client_id="mine")
-    model = LogicalModel.objects.create(name="smart")
-    mapping = ModelMapping.objects.create(logical_model=model, priority=1, provider=provider, actual_model="m")
-    key = ClientKey(name="laptop")
-    key.issue()
-    key.save()
-    now = timezone.now()
-    made = [
-        provider, account, client, model, mapping, key, RouterSettings.objects.get_or_create()[0],
-        RoutingRule.objects.create(name="images", has_image=True, logical_model=model),
-        ModelPrice.objects.create(preset="openai", model="m", input=1, output=2),
-        RequestLog.objects.create(time=now, request_id="req_1", outcome="ok", body=zlib.compress(b"{}")),
-        HealthState.objects.create(
-            provider="main", actual_model="m", kind="overloaded", until=now, since=now, failed_at=now, stamp=1
-        ),
-        Drill.objects.create(provider=provider, client_key=key, ends_at=now),
-        User.objects.create_user("somebody"), Group.objects.get(name=VIEWER),
-    ]  # fmt: skip
-    return {f"{row._meta.app_label}_{row._meta.model_name}": row for row in made}
+    return make_rows()
 
 
 def visitors(client_of):
@@ -160,23 +98,6 @@ def clients(rows):
         return client
 
     return visitors(client_of)
-
-
-def address(name, rows):
-    """A URL by its name, with a real row where it takes one."""
-    short = name.partition(":")[2]
-    if name in OF_A_ROW:
-        return reverse(name, args=[rows[OF_A_ROW[name]].pk])
-    for table, row in rows.items():
-        if short.startswith(f"{table}_"):
-            try:
-                return reverse(name)
-            except NoReverseMatch:
-                version = [row.history.first().pk] if short.endswith("_simple_history") else []
-                return reverse(name, args=[row.pk, *version])
-    if short == "app_list":
-        return reverse(name, kwargs={"app_label": "proxy"})
-    return reverse(name)
 
 
 def test_every_url_has_a_row():

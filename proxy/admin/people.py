@@ -22,6 +22,7 @@ class PeopleAdmin(UserAdmin, UnfoldAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    filter_horizontal = ()  # its two boxes are wider than the page and name their parts for no screen reader
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Whoever is no superuser gives rights by groups alone."""
@@ -55,6 +56,8 @@ def _may_touch(request: HttpRequest, person: User) -> bool:
 @admin.register(Group)
 class TeamsAdmin(GroupAdmin, UnfoldAdmin):
     """Groups of people with the same rights. Only a superuser changes what a group may do."""
+
+    filter_horizontal = ()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who could change a group could give himself every right."""

@@ -69,20 +69,35 @@ def served(tmp_path, rows, *options, **extra):
 
 @pytest.fixture
 def page(site):
-    """A signed-in page; afterwards it must have asked no other host and have met no script error."""
+    """A signed-in page that is watched."""
+    with watched_page(site) as page:
+        yield page
+
+
+@contextlib.contextmanager
+def watched_page(site):
+    """A signed-in page; afterwards it must have asked no other host and have met no error, no CSP report, no dialog."""
     from playwright.sync_api import sync_playwright
 
     asked, wrong = [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context.on("request", lambda request: asked.append(request.url))
+        context.on("weberror", lambda met: wrong.append(f"{met.page.url}: {met.error}"))
+        context.on("console", lambda said: _complains(said) and wrong.append(f"{said.page.url}: {said.text}"))
+        context.on("dialog", lambda shown: wrong.append(f"{shown.page.url}: dialog {shown.message}") or shown.dismiss())
+        page = context.new_page()
         log_in(page, site)
         yield page
         browser.close()
-    assert [url for url in asked if not url.startswith((site, "data:", "blob:"))] == []
-    assert wrong == []
+    wrong += [f"asked {url}" for url in asked if not url.startswith((site, "data:", "blob:"))]
+    assert not wrong, wrong
+
+
+def _complains(said):
+    """An error in the console, a CSP report for one; that a page itself is no 200 is for its test to say."""
+    return said.type == "error" and said.location.get("url") != said.page.url
 
 
 def log_in(page, site):
