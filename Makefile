@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ADDR ?= 127.0.0.1:13456
 
-.PHONY: run test lint format bench soak services lock clean
+.PHONY: run test lint format bench soak screenshots services lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python manage.py quickstart
@@ -35,6 +35,9 @@ bench: $(VENV)/run.stamp
 soak: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.soak.run --database sqlite
 	$(BIN)/python -m tests.soak.run --database postgres
+
+screenshots: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.screenshots
 
 services:
 	bash .ci/services

@@ -73,6 +73,32 @@ def fall_ill(now):
     )  # fmt: skip
 
 
+def break_off(now):
+    """One answer that broke and went on elsewhere, with the times of each attempt; and it is the newest."""
+    (first, _, one, _), (second, _, two, _), (third, _, three, _) = CHAIN
+    why = (
+        f"claude-sonnet-5-5 is no logical model: the default route; {first}/{one}: overloaded 529; "
+        f"{second}/{two}: interrupted; goes on at {third}/{three} after 1284 characters"
+    )
+    row = RequestLog.objects.create(
+        time=now, request_id="req_011CVq8sJmXw2TtY4hLzPk7a", session_id="session-story", client_key="laptop",
+        inbound_format="anthropic_messages", requested_model="claude-sonnet-5-5", logical_model="smart", provider=third,
+        actual_model=three, route="default", why=why, stream=True, status=200, outcome="ok", attempts=3,
+        input_tokens=412, cache_read_tokens=48_120, output_tokens=1730, cost_usd=Decimal("0.0312"),
+        first_content_ms=3120, duration_ms=17_450, stop_reason="end_turn",
+    )  # fmt: skip
+    for number, (target, outcome, status, words, started, content, took, cost) in enumerate((
+        ((first, one), "overloaded", 529, "Overloaded", 2, None, 640, None),
+        ((second, two), "interrupted", 200, "the upstream closed the connection before the end of the answer",
+         1400, 3120, 6900, Decimal("0.0312")),
+        ((third, three), "ok", 200, "", 8320, 9410, 9130, Decimal(0)),
+    ), start=1):  # fmt: skip
+        AttemptLog.objects.create(
+            request=row, number=number, provider=target[0], actual_model=target[1], outcome=outcome, status=status,
+            message=words, started_ms=started, first_content_ms=content, duration_ms=took, cost_usd=cost,
+        )  # fmt: skip
+
+
 def _request(number, time, hours_ago, dice):
     """A request and the failures before its end, as (place in the chain, kind)."""
     away = OUTAGE_H[0] <= hours_ago < OUTAGE_H[1]
