@@ -71,7 +71,6 @@ def send(site, asked, text):
 def opened(page, url, strange):
     """The page, after its scripts; what it holds that nobody of ours wrote is noted."""
     page.goto(url)
-    page.wait_for_load_state("networkidle")
     look(page, strange)
 
 

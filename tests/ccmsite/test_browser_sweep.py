@@ -48,7 +48,6 @@ def look_at(page, url, wrong):
     """Note what is wrong with a page at 1280 in light and at 390 pixels in dark."""
     page.set_viewport_size({"width": 1280, "height": 900})
     answer = page.goto(url)
-    page.wait_for_load_state("networkidle")
     if answer.status >= 500:
         wrong.append(f"{url} answers {answer.status}")
     note_faults(page, url, wrong)
@@ -77,7 +76,6 @@ def test_every_page_is_sound(tmp_path):
             page.evaluate("document.querySelectorAll('form').forEach(form => { form.noValidate = true; })")
             page.get_by_role("button", name="Save", exact=True).click()
             page.get_by_text("Please correct").first.wait_for()
-            page.wait_for_load_state("networkidle")
             note_faults(page, f"{form} with errors", wrong)
     assert wrong == []
 
