@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
+from providers.errors import in_words
 from proxy.models import AttemptLog, RequestLog
 from proxy.record import OPEN
 
@@ -67,7 +68,7 @@ def _bars(row: RequestLog, entries: Sequence[AttemptLog], total: int) -> Iterato
         yield Bar(
             entry,
             TONES.get(entry.outcome, "bad"),
-            "still running" if entry.outcome == OPEN else entry.outcome.replace("_", " "),
+            "still running" if entry.outcome == OPEN else in_words(entry.outcome),
             min(start, 100.0 - width),
             width,
             None if entry.first_content_ms is None else _place(entry.first_content_ms, total),
