@@ -44,7 +44,6 @@ class Timeline:
     """All calls of a request, and where its first content went to the client."""
 
     bars: tuple[Bar, ...]
-    total_ms: int
     commit: float | None
     ticks: tuple[tuple[float, str], ...]
 
@@ -55,7 +54,7 @@ def timeline(row: RequestLog, entries: Sequence[AttemptLog]) -> Timeline:
     bars = tuple(_bars(row, entries, total))
     commit = None if row.first_content_ms is None else _place(row.first_content_ms, total)
     ticks = tuple((quarter * 25.0, seconds(total * quarter // 4)) for quarter in range(5))
-    return Timeline(bars, total, commit, ticks)
+    return Timeline(bars, commit, ticks)
 
 
 def _bars(row: RequestLog, entries: Sequence[AttemptLog], total: int) -> Iterator[Bar]:
