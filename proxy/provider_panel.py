@@ -13,6 +13,7 @@ from providers.errors import in_words
 from providers.models import Provider
 from proxy.health_words import Held, cooling_told, subject_told, until_told
 from proxy.models import HealthState, ModelMapping, RequestLog, RouterSettings, RoutingRule
+from proxy.provider_state import lack_of
 from proxy.record import OPEN
 
 _ROUTES = {"default": "default route", "background": "background", "think": "thinking", "websearch": "web search"}
@@ -73,10 +74,14 @@ def panel_of(provider: Provider) -> ProviderPanel:
     lines = tuple(
         HealthLine(subject_told(row), in_words(row.kind), row.words, row.streak, cooling_told(row)) for row in held
     )
-    return ProviderPanel(_summary(held), lines, uses_of(provider), last_day(provider.name))
+    return ProviderPanel(_summary(provider, held), lines, uses_of(provider), last_day(provider.name))
 
 
-def _summary(held: Sequence[HealthState]) -> str:
+def _summary(provider: Provider, held: Sequence[HealthState]) -> str:
+    if not provider.enabled:
+        return "Switched off: every mapping skips it."
+    if lack := lack_of(provider):
+        return f"It {lack} before it can be called."
     cooling = [row for row in held if row.until > timezone.now()]
     if not cooling:
         return "Healthy: nothing of it is cooling."
