@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 
 from providers import vault
 from providers.checking import LIST_HINTS, CheckResult, check_rows, fetch_models, target_of
-from providers.errors import UpstreamFailure
+from providers.errors import UpstreamFailure, in_words
 from providers.models import Credential, Provider
 from providers.oauth.admin import OAuthClientAdmin
 from providers.unfolded import ConfigAdmin, PasswordWidget, TabularInline, display
@@ -259,7 +259,7 @@ def _told(result: CheckResult) -> str:
     if result.ok:
         listed = f", {_counted(len(result.models))} listed" if result.models else ""
         return f"{result.provider}: {asked}answered {status}in {result.latency_ms} ms{listed}."
-    kind = result.outcome.replace("_", " ")
+    kind = in_words(result.outcome)
     took = f" after {result.latency_ms} ms" if result.latency_ms else ""
     return f"{result.provider}: {asked}failed, {status}{kind}{took}: {_sentence(result.message)} {result.hint}"
 

@@ -1,7 +1,8 @@
-"""The one place that makes upstream HTTP calls: one client per event loop, no redirects, no proxy variables.
+"""The one place that makes upstream HTTP calls: one pool per event loop, no redirects, no cookies, no proxy variables.
 
 httpx over the aiohttp transport: httpx's own pool loses slots when requests are
-cancelled (encode/httpcore#1093), and a cancelled request is this service's daily bread.
+cancelled (encode/httpcore#1093), and a cancelled request is this service's daily bread. The
+transport is asked directly: httpx's client around it would only collect cookies, which nobody sends.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import socket
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 import aiohttp
@@ -31,7 +32,9 @@ _KEEPALIVE_S = 60.0
 _RECEIVE_BUFFER = 64 * 1024
 """Bytes of an answer that the kernel holds while our client takes no more; left alone it holds up to 6 MB."""
 _READ_BUFFER = 16 * 1024
-_clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = weakref.WeakKeyDictionary()
+_transports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport] = weakref.WeakKeyDictionary()
+_url = lru_cache(maxsize=256)(httpx.URL)
+"""Parsed addresses: there are as many as targets, and reading one costs as much as routing a request."""
 
 TRANSPORT_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, aiohttp.ClientError, OSError, ValueError)
 """Everything a broken network or address raises; ValueError covers what URL and header builders refuse."""
@@ -101,10 +104,10 @@ async def _open(request: UpstreamRequest, timeouts: Timeouts) -> httpx.Response:
     limits = {"connect": timeouts.connect, "pool": timeouts.connect, "read": None, "write": 60.0}
     try:
         outgoing = httpx.Request(
-            request.method, request.url, headers=dict(request.headers), content=request.body,
+            request.method, _url(request.url), headers=dict(request.headers), content=request.body,
             extensions={"timeout": limits},
         )  # fmt: skip
-        return await _client().send(outgoing, stream=True)
+        return await _transport().handle_async_request(outgoing)
     except TRANSPORT_ERRORS as error:
         raise UpstreamFailure(_transport_failure(error, "no connection")) from error
 
@@ -127,14 +130,12 @@ def _transport_failure(error: BaseException, what: str) -> Failure:
     return Failure(FailureKind.UNREACHABLE, f"{what}: {type(cause).__name__}")
 
 
-def _client() -> httpx.AsyncClient:
+def _transport() -> AiohttpTransport:
     loop = asyncio.get_running_loop()
-    client = _clients.get(loop)
-    if client is None:
-        transport = AiohttpTransport(client=_session)
-        client = httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False, timeout=None)  # noqa: S113 (each request carries its own limits)
-        _clients[loop] = client
-    return client
+    transport = _transports.get(loop)
+    if transport is None:
+        transport = _transports[loop] = AiohttpTransport(client=_session)
+    return transport
 
 
 class _Connection(ResponseHandler):
@@ -169,7 +170,7 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
 
 
 async def close() -> None:
-    """Close this loop's client."""
-    client = _clients.pop(asyncio.get_running_loop(), None)
-    if client is not None:
-        await client.aclose()
+    """Close this loop's connections."""
+    transport = _transports.pop(asyncio.get_running_loop(), None)
+    if transport is not None:
+        await transport.aclose()

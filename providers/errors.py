@@ -61,6 +61,11 @@ class Rule:
     client_may_retry: bool = True
 
 
+def in_words(outcome: str) -> str:
+    """A kind of failure, or another outcome, as people read it: "rate limited"."""
+    return outcome.replace("_", " ")
+
+
 K = FailureKind
 RULES: dict[FailureKind, Rule] = {
     K.UNREACHABLE: Rule(1, 0.0, True, "target", 5, False, 502, "api_error", 1),

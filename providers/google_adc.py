@@ -65,8 +65,9 @@ def source_of(target: Target) -> AdcSource | None:
     On Vertex AI an empty key means default credentials and a key file's text that file; what
     else is there is an access token, as is what somebody signed in with.
     """
-    by_hand = signs_in_by_hand(name for name, _ in target.extra_headers)
-    if target.preset.addressing != "vertex" or target.signed_in or by_hand:
+    if target.preset.addressing != "vertex" or target.signed_in:
+        return None
+    if signs_in_by_hand(name for name, _ in target.extra_headers):
         return None
     key = target.secret.reveal()
     if not key:

@@ -85,6 +85,11 @@ class Preset:
     addressing: Addressing = ""
     """Where the model and project go, when not where the wire format's own API puts them."""
 
+    @property
+    def by_account_only(self) -> bool:
+        """True when only an account that somebody signs in with opens it: there are no keys."""
+        return self.addressing in ("codex", "code_assist")
+
 
 ECHO_URL = "echo://local"
 

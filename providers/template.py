@@ -55,11 +55,6 @@ def template_of(row: Provider, timeouts: Timeouts) -> Target | None:
     )
 
 
-def problem_of(row: Provider, credential: Credential) -> str:
-    """Why a key or an account of the provider cannot be used, and what to do; empty when it can."""
-    return _opened(row, credential)[1]
-
-
 def usual_model(row: Provider) -> str:
     """The model to try a provider with: mapped, else offered, else what its preset suggests, else ""."""
     mapped = row.mappings.filter(enabled=True).order_by("priority", "pk").first()

@@ -9,10 +9,15 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from providers.errors import in_words
 from providers.models import Credential, OAuthToken, Provider
 from providers.oauth.flows import flows_for
 from providers.vault import VaultError
+from proxy.health_words import until_told
 from proxy.models import HealthState
+
+SIGN_IN, UNSEALABLE, INCOMPLETE = "needs sign-in", "cannot be unsealed: sign in again", "incomplete"
+"""States of an account that only somebody can change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +62,24 @@ def tokens_of(credential: Credential) -> OAuthToken | None:
     return getattr(credential, "oauth", None)
 
 
+def signed_in(credential: Credential) -> bool:
+    """True while somebody is signed in with an account, for the preset that its provider has now."""
+    row = tokens_of(credential)
+    if row is None or not row.access or row.state == OAuthToken.NEEDS_SIGN_IN:
+        return False
+    return row.flow_row in flows_for(credential.provider.preset) and (bool(row.refresh) or not _over(row))
+
+
 def state_of(credential: Credential) -> tuple[str, str]:
     """The state of an account in words, and its tone."""
     row = tokens_of(credential)
-    if row is None or not row.access or row.state == OAuthToken.NEEDS_SIGN_IN:
-        return "needs sign-in", "bad"
-    if row.flow_row not in flows_for(credential.provider.preset):  # the preset has been changed since
-        return "needs sign-in", "bad"
+    if row is None or not signed_in(credential):
+        return SIGN_IN, "bad"
     try:
         row.reveal_access(), row.reveal_refresh()
     except VaultError:
-        return "cannot be unsealed: sign in again", "bad"
-    now = timezone.now()
-    over = row.expires_at is not None and row.expires_at <= now
-    if over and not row.refresh:
-        return "needs sign-in", "bad"
+        return UNSEALABLE, "bad"
+    now, over = timezone.now(), _over(row)
     if row.lease_until is not None and row.lease_until > now:
         return "refreshing", "info"
     if row.failures:
@@ -80,7 +88,7 @@ def state_of(credential: Credential) -> tuple[str, str]:
         return "switched off", "info"
     if over:
         return "over, is renewed with the next request", "warn"
-    return ("incomplete", "warn") if row.last_error else ("active", "ok")
+    return (INCOMPLETE, "warn") if row.last_error else ("active", "ok")
 
 
 def lasting(seconds: float) -> str:
@@ -89,6 +97,10 @@ def lasting(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+def _over(row: OAuthToken) -> bool:
+    return row.expires_at is not None and row.expires_at <= timezone.now()
 
 
 def _account(credential: Credential, held: Sequence[HealthState]) -> Account:
@@ -112,8 +124,8 @@ def _expires(row: OAuthToken) -> str:
 
 def _bench(held: Sequence[HealthState]) -> str:
     told = [
-        f"{state.kind.replace('_', ' ')}{f' for {state.actual_model}' if state.actual_model else ''} until "
-        f"{timezone.localtime(state.until):%d %b %H:%M:%S}"
+        f"{in_words(state.kind)}{f' for {state.actual_model}' if state.actual_model else ''} until "
+        f"{until_told(state.until)}"
         for state in held
     ]
     return ", ".join(told)

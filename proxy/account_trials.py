@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from providers.checking import CheckResult, check_all, target_of
+from providers.errors import in_words
 from providers.models import Credential
 from providers.oauth.renewal import RenewalFailed, renew
 from providers.targets import Target
@@ -46,5 +47,5 @@ def _told(credential: Credential, result: CheckResult) -> tuple[bool, str]:
     if result.ok:
         return True, f"{credential.label}: {asked}answered in {result.latency_ms} ms."
     status = f"{result.status} " if result.status else ""
-    words = f"{status}{result.outcome.replace('_', ' ')}: {result.message.rstrip('.')}."
+    words = f"{status}{in_words(result.outcome)}: {result.message.rstrip('.')}."
     return False, f"{credential.label}: {asked}failed, {words} {result.hint}"

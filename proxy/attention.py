@@ -10,13 +10,18 @@ from django.utils import timezone
 
 from providers.errors import FailureKind
 from providers.models import Credential, Provider
-from providers.oauth.flows import flows_for
-from providers.targets import signs_in_by_hand
 from providers.vault import VaultError
-from proxy.account_list import state_of, tokens_of
+from proxy.account_list import INCOMPLETE, SIGN_IN, UNSEALABLE, state_of, tokens_of
+from proxy.health_words import URGENT, Held, until_told
 from proxy.models import HealthState
+from proxy.provider_state import KEY, KEY_OR_SIGN_IN, lack_of
 
 Kind = Literal["unsealable", "no_key", "sign_in", "refresh", "refused", "quota"]
+
+_WAYS = {
+    KEY: "Add an API key.", SIGN_IN: "Sign in with an account.",
+    KEY_OR_SIGN_IN: "Sign in with an account, or add an API key.",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +41,34 @@ class Attention:
     is_account: bool = False
 
 
-def needing_attention() -> list[Attention]:
-    """What needs somebody, by provider; of providers and credentials that are switched off nothing is told."""
+def needing_attention(held: Held | None = None) -> list[Attention]:
+    """What needs somebody, by provider; of providers and credentials that are switched off nothing is told.
+
+    `held` is the health table, for who has read it already.
+    """
     rows = Provider.objects.filter(enabled=True).prefetch_related("credentials__oauth").order_by("name")
-    kinds = (FailureKind.REFUSED_KEY.value, FailureKind.QUOTA.value)
-    held = list(HealthState.objects.filter(kind__in=kinds, until__gt=timezone.now()))
-    return [found for row in rows for found in _of_provider(row, [h for h in held if h.provider == row.name])]
+    held, now = held or Held(), timezone.now()
+    urgent = {row.name: [one for one in held.of(row.name) if one.kind in URGENT and one.until > now] for row in rows}
+    return [found for row in rows for found in _of_provider(row, urgent[row.name])]
 
 
-def count_needing_attention() -> int:
-    """How many there are."""
-    return len(needing_attention())
-
-
-def _of_provider(row: Provider, held: list[HealthState]) -> Iterator[Attention]:
+def _of_provider(row: Provider, urgent: list[HealthState]) -> Iterator[Attention]:
     credentials = [credential for credential in row.credentials.all() if credential.enabled]
     for credential in credentials:
         credential.provider = row  # what it is sealed for; not to be asked for once more each
         found = _account(row, credential) if credential.is_account else _key(row, credential)
         if found is not None:
             yield found
-            continue
-        for state in held:
-            if state.credential_id == credential.pk:
-                yield _refused(row, credential, state)
-                break
+        elif of_this := [state for state in urgent if state.credential_id == credential.pk]:
+            # What is said of the key as a whole comes before what is said of it for one model.
+            yield _refused(row, credential, min(of_this, key=lambda state: state.actual_model))
     if not credentials and (found := _none(row)) is not None:
         yield found
 
 
 def _none(row: Provider) -> Attention | None:
-    preset = row.preset_row
-    if preset is None or not preset.needs_key or signs_in_by_hand(row.headers):
-        return None
-    fix = "Sign in with an account, or add an API key." if flows_for(row.preset) else "Add an API key."
-    return Attention("no_key", row.pk, row.name, "nothing opens it: it has no key and no account", fix)
+    lack = lack_of(row)
+    return Attention("no_key", row.pk, row.name, f"nothing opens it: it {lack}", _WAYS[lack]) if lack else None
 
 
 def _key(row: Provider, credential: Credential) -> Attention | None:
@@ -85,12 +83,12 @@ def _account(row: Provider, credential: Credential) -> Attention | None:
     tokens = tokens_of(credential)
     error = tokens.last_error if tokens else ""
     state, tone = state_of(credential)
-    if state.startswith("cannot be unsealed"):
+    if state == UNSEALABLE:
         words = "its tokens cannot be decrypted with the keys in CCM_FIELD_KEYS"
         return _attention("unsealable", row, credential, words, "Restore the old key, or sign in again.")
-    if state == "needs sign-in":
+    if state == SIGN_IN:
         return _attention("sign_in", row, credential, error or "nobody has signed in", "Sign in again.")
-    if state == "incomplete":
+    if state == INCOMPLETE:
         return _attention("sign_in", row, credential, error, "Sign in again; what it says may name a setting.")
     if tokens is not None and tokens.failures:
         urgent = "Its token is over: sign in again if this lasts." if tone == "bad" else "It is tried again by itself."
@@ -100,8 +98,7 @@ def _account(row: Provider, credential: Credential) -> Attention | None:
 
 def _refused(row: Provider, credential: Credential, state: HealthState) -> Attention:
     if state.kind == FailureKind.QUOTA.value:
-        until = timezone.localtime(state.until).strftime("%d %b %H:%M")
-        fix = f"Top up the account, or wait: it is tried again at {until}."
+        fix = f"Top up the account, or wait: it is tried again at {until_told(state.until)}."
         return _attention("quota", row, credential, state.words or "its quota is used up", fix)
     fix = "Sign in again." if credential.is_account else "Enter the API key again."
     return _attention("refused", row, credential, state.words or "the vendor refuses it", fix)

@@ -46,10 +46,15 @@ def check(headers: Mapping[str, str], client_host: str, config: ConfigSnapshot) 
 def check_host(headers: Mapping[str, str]) -> str:
     """The host that the client named, a port included. Raises ApiError (400) when it is not one of ours."""
     host = headers.get("host", "")
-    domain, _ = split_domain_port(host)
-    if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
+    if not _is_ours(host, tuple(settings.ALLOWED_HOSTS)):
         raise bad_request("the Host header names a host that is not in ALLOWED_HOSTS")
     return host
+
+
+@lru_cache(maxsize=64)
+def _is_ours(host: str, allowed: tuple[str, ...]) -> bool:
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, allowed)
 
 
 def check_scraper(headers: Mapping[str, str], client_host: str) -> None:

@@ -23,6 +23,7 @@ from proxy.config import ConfigSnapshot
 from proxy.drill import now
 from proxy.errors import ApiError
 from proxy.health import BOARD, CoolingBoard
+from proxy.health_words import failure_told
 from proxy.inbound.base import Inbound
 from proxy.inbound.dialects import BY_NAME, dialect_of_members
 from proxy.inbound.json_body import read_members
@@ -222,7 +223,7 @@ def _health(target: Target, board: CoolingBoard) -> tuple[str, list[str]]:
     if not held:
         return "ok", []
     worst = max(held, key=lambda one: one.ready_at)
-    said = f"{worst.kind.value.replace('_', ' ')}: {worst.words}" if worst.words else worst.kind.value.replace("_", " ")
+    said = failure_told(worst.kind, worst.words)
     if worst.kind is FailureKind.REFUSED_KEY and worst.until > clock:
         return "key refused", [f"its key was refused: tried last for {worst.until - clock:.0f} s more ({said})"]
     if worst.until > clock:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Avg, Count, Q, Sum
 from django.utils import timezone
 
-from providers.models import Credential, Provider
+from providers.errors import in_words
+from providers.models import Provider
+from proxy.health_words import Held, cooling_told, subject_told, until_told
 from proxy.models import HealthState, ModelMapping, RequestLog, RouterSettings, RoutingRule
+from proxy.provider_state import lack_of
 from proxy.record import OPEN
 
 _ROUTES = {"default": "default route", "background": "background", "think": "thinking", "websearch": "web search"}
 DAY = timedelta(hours=24)
+MAX_NAMED = 5
+"""What cools is named as far as this in a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthLine:
-    """One thing that is held against it."""
+    """One thing that is held against it; `cooling` says until when."""
 
     what: str
     kind: str
@@ -55,8 +60,9 @@ class LastDay:
 
 @dataclass(frozen=True, slots=True)
 class ProviderPanel:
-    """All of it."""
+    """All of it. `summary` is its health in a line."""
 
+    summary: str
     health: tuple[HealthLine, ...]
     uses: tuple[Use, ...]
     day: LastDay
@@ -64,12 +70,24 @@ class ProviderPanel:
 
 def panel_of(provider: Provider) -> ProviderPanel:
     """The panel of a stored provider."""
-    held = HealthState.objects.filter(provider=provider.name).order_by("-until")
+    held = Held().of(provider.name)
     lines = tuple(
-        HealthLine(told_subject(row), row.kind.replace("_", " "), row.words, row.streak, told_cooling(row))
-        for row in held
+        HealthLine(subject_told(row), in_words(row.kind), row.words, row.streak, cooling_told(row)) for row in held
     )
-    return ProviderPanel(lines, uses_of(provider), last_day(provider.name))
+    return ProviderPanel(_summary(provider, held), lines, uses_of(provider), last_day(provider.name))
+
+
+def _summary(provider: Provider, held: Sequence[HealthState]) -> str:
+    if not provider.enabled:
+        return "Switched off: every mapping skips it."
+    if lack := lack_of(provider):
+        return f"It {lack} before it can be called."
+    cooling = [row for row in held if row.until > timezone.now()]
+    if not cooling:
+        return "Healthy: nothing of it is cooling."
+    told = ", ".join(f"{row.actual_model or 'its key'} ({in_words(row.kind)})" for row in cooling[:MAX_NAMED])
+    more = f" and {len(cooling) - MAX_NAMED} more" if len(cooling) > MAX_NAMED else ""
+    return f"Cooling until {until_told(cooling[0].until)} at the latest: {told}{more}."
 
 
 def uses_of(provider: Provider) -> tuple[Use, ...]:
@@ -121,19 +139,3 @@ def _routes() -> dict[int, list[str]]:
         if model is not None:
             found.setdefault(model, []).append(words)
     return found
-
-
-def told_subject(row: HealthState) -> str:
-    """Whom a row is about: the actual model, the key by its last characters, or one with the other."""
-    if not row.credential_id:
-        return row.actual_model
-    key = Credential.objects.filter(pk=row.credential_id).first()
-    told = f"key {key}" if key is not None else "a key that is gone"
-    return f"{row.actual_model} by {told}" if row.actual_model else told
-
-
-def told_cooling(row: HealthState) -> str:
-    """Until when a row cools, or that the next request tries it."""
-    if row.until <= timezone.now():
-        return "over: the next request tries it"
-    return timezone.localtime(row.until).strftime("%d %b %H:%M:%S")

@@ -65,6 +65,8 @@ def arrange(
 
     `chance` returns 0..1 and `first_key` says which of a provider's keys has its turn: both only without a session.
     """
+    if len(targets) == 1 and stays is None:
+        return tuple(targets), targets[0].key_told
     order: list[Target] = []
     why = ""
     for priority, group in groupby(sorted(targets, key=lambda one: one.priority), key=lambda one: one.priority):

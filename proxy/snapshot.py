@@ -18,6 +18,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.db import Error, connection, transaction
 
+from providers.echo import DRILL_HEADER
 from providers.model_facts import for_model
 from providers.models import Provider
 from providers.oauth.held import MEMORY
@@ -48,7 +49,6 @@ FIRST_LOOK_S = 3.0
 DOUBT_S = 3.0
 """Seconds without a word from the database after which a key that is not known may be a new one."""
 POLL_S = 0.02
-DRILL_HEADER = "x-ccm-drill"
 
 _lock = threading.Lock()
 _current: ConfigSnapshot | None = None

@@ -13,7 +13,7 @@ import uuid
 from collections import deque
 from typing import Any
 
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from redis.exceptions import RedisError
 
 from proxy.record import AttemptRecord, RequestRecord, safe_text
@@ -42,10 +42,14 @@ class Tail:
 
     def began(self, record: RequestRecord) -> None:
         """Tell that a request has its targets."""
+        if not _is_heard():
+            return
         self._tell({"kind": "began", **_described(record)})
 
     def failed(self, record: RequestRecord, attempt: AttemptRecord) -> None:
         """Tell that one upstream call failed."""
+        if not _is_heard():
+            return
         self._tell(
             {
                 "kind": "failed",
@@ -60,6 +64,8 @@ class Tail:
 
     def ended(self, record: RequestRecord) -> None:
         """Tell how a request ended."""
+        if not _is_heard():
+            return
         usage = record.usage
         self._tell(
             {
@@ -107,6 +113,12 @@ class Tail:
         except (OSError, TimeoutError, RedisError) as error:
             self.dropped += len(events)
             log.warning("the live view misses %d events: the channel layer is away (%s)", len(events), error)
+
+
+def _is_heard() -> bool:
+    """False when an event would reach nobody: no layer joins processes, and no page is open at this one."""
+    layer = get_channel_layer()
+    return not isinstance(layer, InMemoryChannelLayer) or GROUP in layer.groups
 
 
 def _described(record: RequestRecord) -> Event:

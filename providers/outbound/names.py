@@ -10,7 +10,6 @@ from providers.outbound.tool_changes import described_tools
 from providers.wire.messages import MessagesRequest
 
 MAX_NAME = 64
-MAX_ID = 64
 
 _LEGAL = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 LEADING_LETTER = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from providers.outbound.base import Translator
 from providers.presets import WireFormat
 from providers.wire.messages import PING, MessagesEvent, MessagesRequest, Source
 from providers.wire.spans import dumps, join_object, member_spans, replace_member, scan_object
@@ -25,7 +26,43 @@ def own_words(messages: MessagesRequest, wire_format: WireFormat) -> Source | No
     return source
 
 
-def carrying(events: Sequence[MessagesEvent], frame: bytes) -> Sequence[MessagesEvent]:
+class NativeTranslator:
+    """A translator whose events carry the upstream's frames.
+
+    `frame` makes of an event what the client gets of it, `known` what the translator is to read, and `end` is the
+    end mark of a stream whose upstream leaves it out.
+    """
+
+    def __init__(
+        self, translator: Translator, frame: Callable[[ServerSentEvent], bytes],
+        known: Callable[[ServerSentEvent], ServerSentEvent] = lambda event: event, end: bytes = b"",
+    ) -> None:  # fmt: skip
+        self._translator = translator
+        self._frame = frame
+        self._known = known
+        self._end = end
+
+    @property
+    def ended(self) -> bool:
+        """True once message_stop has been produced."""
+        return self._translator.ended
+
+    def feed(self, event: ServerSentEvent) -> Sequence[MessagesEvent]:
+        """One upstream event; one that means nothing in Messages still reaches the client, on a ping.
+
+        Raises UpstreamFailure as the translator does.
+        """
+        if event.is_comment or self.ended:
+            return ()
+        return _carrying(self._translator.feed(self._known(event)), self._frame(event))
+
+    def finish(self) -> Sequence[MessagesEvent]:
+        """What is still owed. Raises UpstreamFailure."""
+        events = self._translator.finish()
+        return _carrying(events, self._end) if events else ()
+
+
+def _carrying(events: Sequence[MessagesEvent], frame: bytes) -> Sequence[MessagesEvent]:
     """The events with the frame on the first and nothing on the others; a frame without events is on a ping."""
     if not events:
         return (replace(PING, native=frame),) if frame else ()

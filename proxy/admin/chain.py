@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from proxy.health_words import URGENT, Held, failure_told, until_told
 from proxy.models import HealthState, ModelMapping
-
-_REFUSED = "refused_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,49 +30,37 @@ class Mark:
 WELL = Mark("ok", "", "nothing is held against it")
 
 
-class Marks:
-    """What the health table holds, read once, when it is first asked."""
-
-    def of(self, row: ModelMapping) -> Mark:
-        """The mark of one mapping's target: the worst of what is held against its model and its keys."""
-        held = [*self._rows[row.provider.name, row.actual_model], *self._rows[row.provider.name, ""]]
-        return max((_mark(one) for one in held), key=lambda mark: _ORDER.index(mark.kind), default=WELL)
-
-    @cached_property
-    def _rows(self) -> dict[tuple[str, str], list[HealthState]]:
-        found: dict[tuple[str, str], list[HealthState]] = defaultdict(list)
-        for row in HealthState.objects.all():
-            found[row.provider, row.actual_model].append(row)
-        return found
-
-
 _ORDER = ("ok", "info", "warn", "bad")
 
 
+def mark_of(row: ModelMapping, held: Held) -> Mark:
+    """The mark of one mapping's target: the worst of what is held against its model and its keys."""
+    marks = [_mark(one) for one in held.of(row.provider.name) if one.actual_model in (row.actual_model, "")]
+    return max(marks, key=lambda mark: _ORDER.index(mark.kind), default=WELL)
+
+
 def _mark(row: HealthState) -> Mark:
-    failure = row.kind.replace("_", " ")
-    whose = "a key of it" if row.credential_id else "the model"
-    more = f"{whose}: {failure}" + (f": {row.words}" if row.words else "")
+    more = f"{'a key of it' if row.credential_id else 'the model'}: {failure_told(row.kind, row.words)}"
     if row.until <= timezone.now():
         return Mark("info", "to be tried", f"{more}; the cooldown is over, the next request tries it")
-    until = timezone.localtime(row.until).strftime("%H:%M:%S")
-    if row.kind == _REFUSED:
-        return Mark("bad", "key refused", f"{more}; tried last until {until}")
+    until = until_told(row.until)
+    if row.kind in URGENT:
+        return Mark("bad", URGENT[row.kind], f"{more}; tried last until {until}")
     return Mark("warn", f"cooling until {until}", f"{more}; tried last until then")
 
 
-def chain(rows: Iterable[ModelMapping], marks: Marks, linked: bool) -> SafeString | str:
+def chain(rows: Iterable[ModelMapping], held: Held, linked: bool) -> SafeString | str:
     """The enabled mappings in order; those that share a place are joined by a plus sign, providers are links."""
     enabled = [row for row in rows if row.enabled]
     places = [[*place] for _, place in groupby(enabled, key=lambda row: row.priority)]
     if not places:
         return "nothing yet"
-    shown = format_html_join(" → ", "{}", ((_place(place, marks, linked),) for place in places))
+    shown = format_html_join(" → ", "{}", ((_place(place, held, linked),) for place in places))
     return format_html('<span class="ccm-chain">{}</span>', shown)
 
 
-def _place(place: Sequence[ModelMapping], marks: Marks, linked: bool) -> SafeString:
-    return format_html_join(" + ", "{}", ((_target(row, marks.of(row), linked),) for row in place))
+def _place(place: Sequence[ModelMapping], held: Held, linked: bool) -> SafeString:
+    return format_html_join(" + ", "{}", ((_target(row, mark_of(row, held), linked),) for row in place))
 
 
 def _target(row: ModelMapping, mark: Mark, linked: bool) -> SafeString:

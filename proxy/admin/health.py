@@ -6,10 +6,11 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from providers.errors import in_words
 from providers.unfolded import PageAdmin, display
 from proxy.admin.history import ReadOnly
+from proxy.health_words import cooling_told, subject_told
 from proxy.models import HealthState
-from proxy.provider_panel import told_cooling, told_subject
 
 
 @admin.register(HealthState)
@@ -37,14 +38,14 @@ class HealthStateAdmin(ReadOnly, PageAdmin):
     @display(description="Model or key")
     def what(self, row: HealthState) -> str:
         """The actual model, the key by its last characters, or one with the other."""
-        return told_subject(row)
+        return subject_told(row)
 
     @display(description="Failure", ordering="kind", label="warning")
     def shown_kind(self, row: HealthState) -> str:
         """The kind of the last failure as a badge."""
-        return row.kind.replace("_", " ")
+        return in_words(row.kind)
 
     @display(description="Cooling until", ordering="until")
     def cooling(self, row: HealthState) -> str:
         """The time, or that the next request tries it."""
-        return told_cooling(row)
+        return cooling_told(row)

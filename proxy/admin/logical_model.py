@@ -16,8 +16,9 @@ from django.urls import reverse
 
 from providers.unfolded import CheckboxWidget, ConfigAdmin, StackedInline, display
 from proxy.admin import known
-from proxy.admin.chain import Marks, chain
+from proxy.admin.chain import chain
 from proxy.admin.model_choices import choices_id, model_choices
+from proxy.health_words import Held
 from proxy.models import LogicalModel, ModelMapping
 from proxy.pricing import PriceBook
 
@@ -113,11 +114,11 @@ class LogicalModelAdmin(ConfigAdmin):
 
     def get_list_display(self, request: HttpRequest) -> list[str | Callable[[LogicalModel], str]]:
         """The columns; the chain is read with the health of this moment."""
-        marks, linked = Marks(), request.user.has_perm("providers.view_provider")
+        held, linked = Held(), request.user.has_perm("providers.view_provider")
 
         @display(description="Tries, in order")
         def tries(model: LogicalModel) -> str:
-            return chain(model.mappings.all(), marks, linked)
+            return chain(model.mappings.all(), held, linked)
 
         return ["name", tries, "enabled", "description"]
 
@@ -133,7 +134,7 @@ class LogicalModelAdmin(ConfigAdmin):
         context["model_choices"] = model_choices()
         if (model := context.get("original")) is not None:
             rows = model.mappings.select_related("provider")
-            context["chain"] = chain(rows, Marks(), request.user.has_perm("providers.view_provider"))
+            context["chain"] = chain(rows, Held(), request.user.has_perm("providers.view_provider"))
             context["places"] = _places(request, model)
         page: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return page

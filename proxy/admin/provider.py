@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,14 +11,16 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from providers.admin import ProviderAdmin
 from providers.cloning import clone
 from providers.models import Provider
 from providers.unfolded import display
-from proxy.admin.provider_state import last_error_of, state_of, with_health
+from proxy.health_words import Held
 from proxy.models import HealthState
+from proxy.provider_state import last_error_of, state_of
 
 admin.site.unregister(Provider)
 
@@ -28,7 +31,7 @@ _TONES = {"ok": "success", "off": "info", "warn": "warning", "bad": "danger"}
 class WatchedProviderAdmin(ProviderAdmin):
     """Providers, with what the proxy knows of them."""
 
-    list_display = ("name", "vendor", "enabled", "health", "used_by", "keys", "last_error")
+    list_display = ("name", "vendor", "enabled", "used_by", "keys")
     list_filter = ("enabled", "preset")
     actions = (*ProviderAdmin.actions, "enable", "disable", "clone")
     change_form_outer_before_template = "admin/provider_top.html"
@@ -36,14 +39,24 @@ class WatchedProviderAdmin(ProviderAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
         """Providers with what the list shows of them."""
+        found: QuerySet[Provider] = super().get_queryset(request)
         counted = Count("mappings__logical_model", distinct=True)
-        return with_health(super().get_queryset(request).annotate(model_count=counted))
+        return found.annotate(model_count=counted).prefetch_related("credentials__oauth")
 
-    @display(description="Health", label=_TONES)
-    def health(self, provider: Any) -> tuple[str, str]:
-        """A badge: works, cools, or needs somebody."""
-        state = state_of(provider, provider.cooling_until, provider.refused_until)
-        return state.tone, state.words
+    def get_list_display(self, request: HttpRequest) -> list[str | Callable[[Provider], Any]]:
+        """The columns; what is held against the providers is read once for all of them."""
+        held, now = Held(), timezone.now()
+
+        @display(description="Health", label=_TONES)
+        def health(provider: Provider) -> tuple[str, str]:
+            state = state_of(provider, held.of(provider.name), now)
+            return state.tone, state.words
+
+        @display(description="Last error", empty_value="–")
+        def last_error(provider: Provider) -> str | None:
+            return last_error_of(held.of(provider.name)) or None
+
+        return ["name", "vendor", "enabled", health, "used_by", "keys", last_error]
 
     @display(description="Used by", ordering="model_count")
     def used_by(self, provider: Any) -> str:
@@ -54,11 +67,6 @@ class WatchedProviderAdmin(ProviderAdmin):
         models = f"{reverse('admin:proxy_logicalmodel_changelist')}?mappings__provider__id__exact={provider.pk}"
         words = f"{number} logical model{'' if number == 1 else 's'}"
         return format_html('<a class="underline whitespace-nowrap" href="{}">{}</a>', models, words)
-
-    @display(description="Last error", empty_value="–")
-    def last_error(self, provider: Any) -> str | None:
-        """What is remembered of its last failure."""
-        return last_error_of(provider.failed_kind, provider.failed_words) or None
 
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, chosen: QuerySet[Provider]) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
+from providers.errors import in_words
 from proxy.models import AttemptLog, RequestLog
 from proxy.record import OPEN
 
@@ -43,7 +44,6 @@ class Timeline:
     """All calls of a request, and where its first content went to the client."""
 
     bars: tuple[Bar, ...]
-    total_ms: int
     commit: float | None
     ticks: tuple[tuple[float, str], ...]
 
@@ -54,7 +54,7 @@ def timeline(row: RequestLog, entries: Sequence[AttemptLog]) -> Timeline:
     bars = tuple(_bars(row, entries, total))
     commit = None if row.first_content_ms is None else _place(row.first_content_ms, total)
     ticks = tuple((quarter * 25.0, seconds(total * quarter // 4)) for quarter in range(5))
-    return Timeline(bars, total, commit, ticks)
+    return Timeline(bars, commit, ticks)
 
 
 def _bars(row: RequestLog, entries: Sequence[AttemptLog], total: int) -> Iterator[Bar]:
@@ -67,7 +67,7 @@ def _bars(row: RequestLog, entries: Sequence[AttemptLog], total: int) -> Iterato
         yield Bar(
             entry,
             TONES.get(entry.outcome, "bad"),
-            "still running" if entry.outcome == OPEN else entry.outcome.replace("_", " "),
+            "still running" if entry.outcome == OPEN else in_words(entry.outcome),
             min(start, 100.0 - width),
             width,
             None if entry.first_content_ms is None else _place(entry.first_content_ms, total),

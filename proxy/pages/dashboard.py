@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from proxy import presence, stats
 from proxy.attention import Attention, needing_attention
+from proxy.health_words import Held
 from proxy.logbook import LOGBOOK
 from proxy.models import RequestLog
 from proxy.pages.charts import Charts, charts_of
@@ -122,12 +123,13 @@ def dashboard(range_name: str, now: datetime | None = None) -> Dashboard:
     now = now or timezone.now()
     span = next((one for one in SPANS if one.name == range_name), SPANS[0])
     seen = stats.overview(span.since(now), now, step=span.step)
-    worries = tuple(needing_attention())
+    held = Held()
+    worries = tuple(needing_attention(held))
     return Dashboard(
         span,
         cards(span, seen.totals, worries, *streams()),
         charts_of(seen, span.step) if seen.totals.requests else None,
-        strips(now),
+        strips(now, held),
         top_models(seen),
         last_errors(),
         worries,

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 
+from providers.errors import in_words
 from proxy import replay, snapshot
 from proxy.admin.history_export import body_text
 from proxy.admin.request_view import TONES, seconds, shown_cost
@@ -112,7 +113,7 @@ def _told(answer: Answer) -> dict[str, Any]:
     record, usage = answer.record, answer.record.usage
     return {
         "title": answer.target,
-        "outcome": record.outcome.replace("_", " "),
+        "outcome": in_words(record.outcome),
         "tone": TONES.get(record.outcome, "bad"),
         "figures": _figures(record, usage.input + usage.cache_read + usage.cache_write, usage.output),
         "text": answer.text,

@@ -13,15 +13,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 
 from providers.checking import CheckResult
+from providers.errors import in_words
 from providers.models import Provider
 from providers.presets import KEY_PAGES, PRESETS
+from proxy.account_list import SIGN_IN
 from proxy.models import ClientKey, LogicalModel, RouterSettings
 from proxy.pages.base import Page
+from proxy.provider_state import KEY_OR_SIGN_IN, lack_of
 from proxy.setup import cards
 from proxy.setup.chain import ChainForm, offered, switch_on
 from proxy.setup.client_lines import export_lines
 from proxy.setup.forms import LOCATIONS, ProviderForm, free_name
-from proxy.setup.lack import KEY_OR_SIGN_IN, SIGN_IN, lack_of
 from proxy.setup.trial import fetched, tried
 
 STEPS = ("Vendor", "Connection", "Test", "Models", "Done")
@@ -111,7 +113,7 @@ class SetupTestPage(_Step):
         form = form or ProviderForm(preset, instance=row)
         return self.step(
             request, row, result=result, form=form, sign_in=lack_of(row) in (SIGN_IN, KEY_OR_SIGN_IN),
-            kind=result.outcome.replace("_", " ") if result else "", models=offered(row), **_for_form(form),
+            kind=in_words(result.outcome) if result else "", models=offered(row), **_for_form(form),
         )  # fmt: skip
 
 
@@ -213,7 +215,7 @@ def _for_form(form: ProviderForm) -> dict[str, Any]:
     return {
         "locations": LOCATIONS if preset.addressing == "vertex" else (),
         "more_url": KEY_PAGES.get(preset.name, ""),
-        "by_account_only": cards.by_account_only(preset),
+        "by_account_only": preset.by_account_only,
         "by_account_too": cards.by_account_too(preset),
     }
 

@@ -14,8 +14,10 @@ from django.utils import timezone
 from providers.errors import RULES
 from providers.models import Provider
 from proxy import stats
+from proxy.health_words import Held, failure_told, until_told
 from proxy.models import AttemptLog, HealthState
 from proxy.pages.figures import plural, share
+from proxy.provider_state import state_of
 
 HOURS = 24
 FAULTS = tuple(kind.value for kind, rule in RULES.items() if rule.cools != "no")
@@ -92,45 +94,39 @@ class Strip:
         return f"{share(good, calls)} of {plural(calls, 'call')} answered"
 
 
-def strips(now: datetime) -> tuple[Strip, ...]:
-    """One for each provider that is enabled or had calls lately, by name."""
+def strips(now: datetime, held: Held | None = None) -> tuple[Strip, ...]:
+    """One for each provider that is enabled or had calls lately, by name.
+
+    `held` is the health table, for who has read it already.
+    """
     first = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     starts = [first + timedelta(hours=number) for number in range(HOURS)]
     hours = _hours(starts, now)
-    states: dict[str, list[HealthState]] = defaultdict(list)
-    for state in HealthState.objects.order_by("-until"):
-        states[state.provider].append(state)
-    rows = {row.name: row for row in Provider.objects.all()}
+    held = held or Held()
+    rows = {row.name: row for row in Provider.objects.prefetch_related("credentials__oauth")}
     names = sorted({name for name, row in rows.items() if row.enabled} | {name for name in hours if name})
     return tuple(
         Strip(
             name,
             reverse("admin:providers_provider_change", args=[rows[name].pk]) if name in rows else "",
-            health_of(rows.get(name), states[name], now),
+            _health(rows.get(name), held.of(name), now),
             tuple(hours.get(name) or [Hour(timezone.localtime(start)) for start in starts]),
         )
         for name in names
     )
 
 
-def health_of(row: Provider | None, states: Iterable[HealthState], now: datetime) -> Health:
-    """What the health table holds against a provider, in words."""
+def _health(row: Provider | None, held: Iterable[HealthState], now: datetime) -> Health:
     if row is None:
         return Health("", "removed")
-    if not row.enabled:
-        return Health("", "disabled")
-    held = [state for state in states if state.until > now]
-    if not held:
-        return Health("ok", "healthy")
-    whole = any(not state.actual_model for state in held)
-    label = "a key is cooling" if whole else f"{plural(len(held), 'model')} cooling"
-    return Health("bad" if whole else "warn", label, tuple(_detail(state) for state in held))
+    state = state_of(row, held, now)
+    details = (_detail(one, now) for one in held if row.enabled and one.until > now)
+    return Health(state.tone, state.words, tuple(details))
 
 
-def _detail(state: HealthState) -> str:
-    until = timezone.localtime(state.until).strftime("%H:%M:%S")
-    words = f": {state.words}" if state.words else ""
-    return f"{state.actual_model or 'its key'} until {until}, {state.kind.replace('_', ' ')}{words}"
+def _detail(row: HealthState, now: datetime) -> str:
+    whom = row.actual_model or "its key"
+    return f"{whom} until {until_told(row.until, now)}, {failure_told(row.kind, row.words)}"
 
 
 def _hours(starts: Sequence[datetime], now: datetime) -> dict[str, list[Hour]]:

@@ -49,14 +49,9 @@ class CardGroup:
     cards: tuple[Card, ...]
 
 
-def by_account_only(preset: Preset) -> bool:
-    """True when only an account that somebody signs in with opens it."""
-    return preset.addressing in ("codex", "code_assist")
-
-
 def by_account_too(preset: Preset) -> bool:
     """True when an account opens it as well as a key."""
-    return bool(flows_for(preset.name)) and not by_account_only(preset)
+    return bool(flows_for(preset.name)) and not preset.by_account_only
 
 
 def asks_address(preset: Preset) -> bool:
@@ -66,7 +61,7 @@ def asks_address(preset: Preset) -> bool:
 
 def asks_key(preset: Preset) -> bool:
     """True when a key can be of use."""
-    return preset.auth != "none" and not by_account_only(preset)
+    return preset.auth != "none" and not preset.by_account_only
 
 
 def key_needed(preset: Preset) -> bool:
@@ -78,7 +73,7 @@ def needs(preset: Preset) -> str:
     """What somebody must have at hand, in one sentence."""
     if preset.auth == "none":
         return "Needs nothing."
-    if by_account_only(preset):
+    if preset.by_account_only:
         return "An account to sign in with; there is no key."
     if by_account_too(preset):
         return "An API key, or an account to sign in with."

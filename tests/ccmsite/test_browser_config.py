@@ -29,7 +29,7 @@ def test_a_file_is_mended_applied_and_downloaded_and_a_key_made_and_rotated(site
     page.set_input_files("#config-file", path)
     page.get_by_role("button", name="Show what would change").click()
     page.get_by_text("1 problem in the file").wait_for()
-    assert "there is no provider 'sprae'" in page.locator(".ccm-list-config").first.inner_text()
+    assert "there is no provider 'sprae'" in page.locator(".ccm-list.dots").first.inner_text()
 
     box = page.get_by_label("Text of the file")
     box.fill(box.input_value().replace("sprae", "spare"))

@@ -42,8 +42,8 @@ def test_a_request_is_found_read_and_sent_again(site, page):
     page.get_by_label("and to main/a again").check()
     page.get_by_role("button", name="Send").click()
     page.locator("h2", has_text="main/b").wait_for()
-    assert page.locator(".ccm-cards-history .ccm-badge.ok").count() == 2
-    assert page.locator(".ccm-cards-history pre").count() == 2
+    assert page.locator(".ccm-cards.broad .ccm-badge.ok").count() == 2
+    assert page.locator(".ccm-cards.broad pre").count() == 2
 
     page.goto(f"{site}/admin/proxy/requestlog/")
     page.locator("#history-filters summary").click()

@@ -188,7 +188,7 @@ def sent_again(site, page, up, newest, strange):
     page.select_option("select[name=target]", label="up/m")
     up.play(list(spoken(PAYLOADS)), 200, "text/event-stream")
     page.get_by_role("button", name="Send").click()
-    page.locator(".ccm-cards-history pre").first.wait_for()
+    page.locator(".ccm-cards.broad pre").first.wait_for()
     look(page, strange)
 
 

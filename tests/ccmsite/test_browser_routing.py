@@ -9,7 +9,7 @@ BODY = {"model": "claude-x", "max_tokens": 5, "messages": [{"role": "user", "con
 
 
 def verdict(page, place):
-    return page.locator(".ccm-try-said").nth(place).locator(".ccm-badge:visible")
+    return page.locator(".ccm-trial-said").nth(place).locator(".ccm-badge:visible")
 
 
 def test_a_person_sees_where_requests_go(site, page):

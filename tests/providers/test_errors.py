@@ -2,7 +2,16 @@
 
 import pytest
 
-from providers.errors import MAX_MESSAGE, RULES, Failure, FailureKind, UpstreamFailure, kind_of_status, plain_words
+from providers.errors import (
+    MAX_MESSAGE,
+    RULES,
+    Failure,
+    FailureKind,
+    UpstreamFailure,
+    in_words,
+    kind_of_status,
+    plain_words,
+)
 
 # kind: again, next target, cools, status, type, as the contract says.
 CONTRACT = {
@@ -123,3 +132,8 @@ def test_exception_carries_the_failure():
 def test_a_status_speaks_for_itself(status, kind):
     """One table reads the HTTP status for every wire format; a 200 says nothing."""
     assert kind_of_status(status) == kind
+
+
+def test_a_kind_is_told_in_words():
+    """As people read it, not as the column holds it."""
+    assert in_words(FailureKind.REFUSED_KEY) == "refused key" and in_words("ok") == "ok"

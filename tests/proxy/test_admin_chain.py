@@ -12,7 +12,8 @@ from django.utils import timezone
 from ccmsite.roles import VIEWER
 from providers.models import Provider
 from proxy.admin import known
-from proxy.admin.chain import Marks, chain
+from proxy.admin.chain import chain, mark_of
+from proxy.health_words import Held
 from proxy.models import HealthState, LogicalModel, ModelMapping, ModelPrice
 from proxy.pricing import Price
 
@@ -42,10 +43,10 @@ def text_of(markup):
 
 def test_a_healthy_chain_is_read_in_order(model):
     """a → b → c with a link to each provider, and no words beside what is well."""
-    shown = chain(model.mappings.all(), Marks(), linked=True)
+    shown = chain(model.mappings.all(), Held(), linked=True)
     assert text_of(shown) == "one/gpt-5.2 → two/gpt-5.2 → three/gpt-5.2"
     assert shown.count("ccm-dot ok") == shown.count("<a href=") == 3
-    assert "<a" not in chain(model.mappings.all(), Marks(), linked=False)
+    assert "<a" not in chain(model.mappings.all(), Held(), linked=False)
 
 
 def test_health_is_marked_at_its_target(model):
@@ -54,7 +55,7 @@ def test_health_is_marked_at_its_target(model):
     ails("two", kind="refused_key", actual_model="", credential_id=7)
     ails("three", seconds=-5)
     until = timezone.localtime(HealthState.objects.get(provider="one").until).strftime("%H:%M:%S")
-    shown = chain(model.mappings.all(), Marks(), linked=True)
+    shown = chain(model.mappings.all(), Held(), linked=True)
     assert text_of(shown) == (
         f"one/gpt-5.2 cooling until {until} → two/gpt-5.2 key refused → three/gpt-5.2 to be tried"
     )
@@ -66,16 +67,16 @@ def test_the_worst_of_a_target_is_what_is_marked(model):
     """A model that cools behind a key that is refused is marked by the key."""
     ails("one")
     ails("one", kind="refused_key", actual_model="", credential_id=7)
-    assert Marks().of(model.mappings.first()).words == "key refused"
+    assert mark_of(model.mappings.first(), Held()).words == "key refused"
 
 
 def test_what_is_off_is_said(model):
     """A mapping that is off is left out, a provider that is off is marked, and an empty chain says so."""
     Provider.objects.filter(name="one").update(enabled=False)
     model.mappings.filter(priority__gt=1).update(enabled=False)
-    assert text_of(chain(model.mappings.all(), Marks(), linked=False)) == "one/gpt-5.2 provider off"
+    assert text_of(chain(model.mappings.all(), Held(), linked=False)) == "one/gpt-5.2 provider off"
     model.mappings.update(enabled=False)
-    assert chain(model.mappings.all(), Marks(), linked=False) == "nothing yet"
+    assert chain(model.mappings.all(), Held(), linked=False) == "nothing yet"
 
 
 def test_the_list_and_the_page_show_the_chain(admin_client, model, django_assert_max_num_queries):

@@ -39,6 +39,15 @@ def test_what_is_held_against_it_is_listed_longest_first(provider):
     assert lines[2].cooling == "over: the next request tries it"
 
 
+def test_its_health_begins_with_whether_it_can_be_called(provider):
+    """What is off or lacks its key is not called healthy; in the order of the list's badge."""
+    assert panel_of(provider).summary == "Healthy: nothing of it is cooling."
+    provider.preset = "openai"
+    assert panel_of(provider).summary == "It needs a key before it can be called."
+    provider.enabled = False
+    assert panel_of(provider).summary == "Switched off: every mapping skips it."
+
+
 def test_where_it_is_used(provider):
     """Mappings by logical model, with the routes and rules that point there; what is off is told."""
     smart, spare = (LogicalModel.objects.create(name=name) for name in ("smart", "spare"))

@@ -90,17 +90,17 @@ def test_a_cell_says_in_words_what_it_shows():
 
 
 def test_health_is_what_is_held_against_a_provider_now():
-    """Healthy, models that cool, a key that cools; what is over is over."""
+    """Healthy, models that cool, a key that is refused; what is over is over."""
     Provider.objects.create(name="main", preset="echo")
     cooling("main", "old", -1)
     assert (strip_of("main").health.tone, strip_of("main").health.label) == ("ok", "healthy")
     cooling("main", "m", 4, words="503: no capacity left")
     health = strip_of("main").health
-    assert (health.tone, health.label) == ("warn", "1 model cooling")
+    assert (health.tone, health.label) == ("warn", "cooling until 15:24:00")
     assert health.details == ("m until 15:24:00, overloaded: 503: no capacity left",)
     cooling("main", "", 9, "refused_key")
     health = strip_of("main").health
-    assert (health.tone, health.label) == ("bad", "a key is cooling")
+    assert (health.tone, health.label) == ("bad", "key refused")
     assert health.details[0] == "its key until 15:29:00, refused key"
 
 
@@ -110,12 +110,12 @@ def test_providers_that_are_out_of_use_are_shown_for_as_long_as_they_had_calls()
     Provider.objects.create(name="unused", preset="echo", enabled=False)
     ask(1, 5, "ok", ("off", "ok"))
     ask(2, 5, "ok", ("gone", "ok"))
-    assert [(strip.name, strip.health.label) for strip in strips(NOW)] == [("gone", "removed"), ("off", "disabled")]
+    assert [(strip.name, strip.health.label) for strip in strips(NOW)] == [("gone", "removed"), ("off", "off")]
 
 
-def test_strips_take_four_queries(django_assert_num_queries):
+def test_strips_take_five_queries(django_assert_num_queries):
     """However many providers there are."""
     for number in range(5):
         Provider.objects.create(name=f"p{number}", preset="echo")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert len(strips(NOW)) == 5

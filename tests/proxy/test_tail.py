@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from redis.exceptions import ConnectionError as RedisDown
 
 from proxy import tail
@@ -58,6 +58,7 @@ async def test_many_events_go_in_bounded_batches_with_running_numbers(quick):
 async def test_what_waits_is_bounded(monkeypatch):
     """While nothing can be sent the oldest are dropped and counted; nobody waits."""
     monkeypatch.setattr(tail, "MAX_WAITING", 10)
+    await watched()
     source = tail.Tail()
     for number in range(25):
         source.began(record(number))
@@ -103,8 +104,27 @@ async def test_a_layer_that_says_nothing_is_left_after_half_a_second(quick, monk
     assert source.dropped == 1
 
 
-def test_without_an_event_loop_nothing_is_kept():
+async def test_without_a_viewer_nothing_is_made(monkeypatch):
+    """While no page is open and no Redis joins processes an event costs nothing; a viewer changes that."""
+    layer, source, request = InMemoryChannelLayer(), tail.Tail(), record()
+    monkeypatch.setattr(tail, "get_channel_layer", lambda: layer)
+    source.began(request)
+    source.failed(request, request.attempts[0])
+    source.ended(request)
+    assert not source._waiting and source._pump is None
+    channel = await layer.new_channel()
+    await layer.group_add(tail.GROUP, channel)
+    source.began(request)
+    assert len(source._waiting) == 1
+    source._pump.cancel()
+    await layer.group_discard(tail.GROUP, channel)
+    source.ended(request)
+    assert len(source._waiting) == 1
+
+
+def test_without_an_event_loop_nothing_is_kept(monkeypatch):
     """A command or a thread that ends a request has nobody to tell."""
+    monkeypatch.setattr(tail, "get_channel_layer", object)
     source = tail.Tail()
     source.ended(record())
     assert not source._waiting

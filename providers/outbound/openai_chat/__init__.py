@@ -13,7 +13,7 @@ from providers.outbound.listing import list_request, listed_names
 from providers.outbound.names import NameMap
 from providers.outbound.native import own_words
 from providers.outbound.openai_chat.errors import status_failure
-from providers.outbound.openai_chat.native import NativeTranslator, native_body, native_reply
+from providers.outbound.openai_chat.native import native_body, native_reply, native_translator
 from providers.outbound.openai_chat.request import build_body
 from providers.outbound.openai_chat.response import read_reply
 from providers.outbound.openai_chat.stream import ChatTranslator
@@ -66,7 +66,7 @@ class OpenAIChat:
         """A translator for one streamed answer."""
         chat = ChatTranslator(messages, target)
         if source := own_words(messages, "openai_chat"):
-            return NativeTranslator(chat, source, messages.model)
+            return native_translator(chat, source, messages.model)
         stops = local_stops(messages, target)
         return StopAt(chat, stops) if stops else chat
 

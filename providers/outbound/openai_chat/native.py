@@ -7,13 +7,11 @@ upstream's frames.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from providers.outbound.base import Translator
-from providers.outbound.native import carrying, frame_with, with_member
+from providers.outbound.native import NativeTranslator, frame_with, with_member
 from providers.presets import Quirks
 from providers.targets import Target
-from providers.wire.messages import MessagesEvent, Source
+from providers.wire.messages import Source
 from providers.wire.rewrite import change_items
 from providers.wire.signatures import DETAILS_FORMAT
 from providers.wire.spans import MalformedJson, dumps, join_object, loads, member_spans, replace_member, scan_object
@@ -51,35 +49,20 @@ def native_reply(body: bytes, model: str) -> bytes:
     return replace_member(body, "model", dumps(model))
 
 
-class NativeTranslator:
-    """A translator whose events carry the upstream's frames, under the model name the client asked for."""
+def native_translator(translator: Translator, source: Source, model: str) -> Translator:
+    """The translator, with the upstream's frames on its events, under the model name the client asked for."""
+    return NativeTranslator(translator, _Frames(source, model).of, end=_DONE)
 
-    def __init__(self, translator: Translator, source: Source, model: str) -> None:
-        self._translator = translator
+
+class _Frames:
+    """The frames of one answer as its client gets them."""
+
+    def __init__(self, source: Source, model: str) -> None:
         self._wants_usage = asks_for_usage(source)
         self._model = dumps(model)
         self._head = self._renamed_head = b""
 
-    @property
-    def ended(self) -> bool:
-        """True once message_stop has been produced."""
-        return self._translator.ended
-
-    def feed(self, event: ServerSentEvent) -> Sequence[MessagesEvent]:
-        """One upstream event; one that means nothing in Messages still reaches the client, on a ping.
-
-        Raises UpstreamFailure as the translator does.
-        """
-        if event.is_comment or self.ended:
-            return ()
-        return carrying(self._translator.feed(event), self._frame(event))
-
-    def finish(self) -> Sequence[MessagesEvent]:
-        """What is still owed: the end mark, where the upstream left it out. Raises UpstreamFailure."""
-        events = self._translator.finish()
-        return carrying(events, _DONE) if events else ()
-
-    def _frame(self, event: ServerSentEvent) -> bytes:
+    def of(self, event: ServerSentEvent) -> bytes:
         data = event.data
         if not self._wants_usage and b'"usage"' in data and _is_usage_alone(scan_object(data)):
             return b""

@@ -14,7 +14,7 @@ from providers.outbound.incapable import readable
 from providers.outbound.listing import list_request, listed_names
 from providers.outbound.native import own_words
 from providers.outbound.openai_responses.errors import status_failure
-from providers.outbound.openai_responses.native import NativeTranslator, native_body, native_reply
+from providers.outbound.openai_responses.native import native_body, native_reply, native_translator
 from providers.outbound.openai_responses.request import build_body, count_body
 from providers.outbound.openai_responses.response import read_reply
 from providers.outbound.openai_responses.stream import ResponsesTranslator
@@ -74,7 +74,7 @@ class OpenAIResponses:
         """A translator for one streamed answer."""
         answer = ResponsesTranslator(messages, target)
         if own_words(messages, "openai_responses"):
-            return NativeTranslator(answer, messages.model)
+            return native_translator(answer, messages.model)
         stops = stop_sequences(messages)
         return StopAt(answer, stops) if stops else answer
 

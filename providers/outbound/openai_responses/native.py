@@ -8,16 +8,15 @@ upstream's frames.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from providers.outbound.base import Translator
-from providers.outbound.native import carrying, frame_with
+from providers.outbound.native import NativeTranslator, frame_with
 from providers.outbound.openai_responses.response import events_in, is_stream, plain_text, read_reply
 from providers.targets import Target
 from providers.wire.fold import fold
-from providers.wire.messages import MessagesEvent, MessagesReply, MessagesRequest, Source
+from providers.wire.messages import MessagesReply, MessagesRequest, Source
 from providers.wire.rewrite import change_items
 from providers.wire.signatures import CARRIER, uncarried, untag
 from providers.wire.spans import MalformedJson, decode_string, dumps, join_object, loads, replace_member, scan_object
@@ -66,39 +65,20 @@ def native_reply(body: bytes, messages: MessagesRequest, target: Target, transla
     return replace(reply, native=replace_member(response, "model", model)) if response else reply
 
 
-class NativeTranslator:
-    """A translator whose events carry the upstream's frames, under the model name the client asked for."""
+def native_translator(translator: Translator, model: str) -> Translator:
+    """The translator, with the upstream's frames on its events, under the model name the client asked for."""
+    name = dumps(model)
+    return NativeTranslator(translator, lambda event: frame_with(event, _renamed(event.data, name)), _known_event)
 
-    def __init__(self, translator: Translator, model: str) -> None:
-        self._translator = translator
-        self._model = dumps(model)
 
-    @property
-    def ended(self) -> bool:
-        """True once message_stop has been produced."""
-        return self._translator.ended
-
-    def feed(self, event: ServerSentEvent) -> Sequence[MessagesEvent]:
-        """One upstream event; one that means nothing in Messages still reaches the client, on a ping.
-
-        Raises UpstreamFailure as the translator does.
-        """
-        if event.is_comment or self.ended:
-            return ()
-        return carrying(self._translator.feed(_known_event(event)), frame_with(event, self._renamed(event.data)))
-
-    def finish(self) -> Sequence[MessagesEvent]:
-        """What is still owed. Raises UpstreamFailure."""
-        return carrying(self._translator.finish(), b"")
-
-    def _renamed(self, data: bytes) -> bytes:
-        if b'"response"' not in data:
-            return data
-        try:
-            response = scan_object(data).get("response", b"")
-            return replace_member(data, "response", replace_member(response, "model", self._model))
-        except MalformedJson:
-            return data
+def _renamed(data: bytes, name: bytes) -> bytes:
+    if b'"response"' not in data:
+        return data
+    try:
+        response = scan_object(data).get("response", b"")
+        return replace_member(data, "response", replace_member(response, "model", name))
+    except MalformedJson:
+        return data
 
 
 def _written(source: Source, members: dict[str, bytes]) -> bytes:

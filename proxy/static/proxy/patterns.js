@@ -13,7 +13,7 @@
   }
 
   function attach(pattern) {
-    const box = made("div", "ccm-page ccm-try-route", "");
+    const box = made("div", "ccm-page ccm-trial", "");
     const text = made("input", "ccm-input", "");
     text.type = "text";
     text.maxLength = 2000; // it travels in an address
@@ -23,7 +23,7 @@
     text.spellcheck = false;
     const badge = made("span", "ccm-badge", "");
     const words = made("span", "ccm-quiet", "");
-    const said = made("div", "ccm-try-said", "");
+    const said = made("div", "ccm-trial-said", "");
     said.setAttribute("role", "status");
     said.append(badge, words);
     box.append(text, said);

@@ -4,7 +4,7 @@ import pytest
 
 from providers.oauth.flows import FLOWS
 from providers.presets import KEY_PAGES, PRESETS
-from proxy.setup.cards import asks_address, asks_key, by_account_only, by_account_too, card_groups, key_needed, needs
+from proxy.setup.cards import asks_address, asks_key, by_account_too, card_groups, key_needed, needs
 
 
 def names(search=""):
@@ -56,7 +56,7 @@ def test_what_is_needed_is_said_and_asked_for(preset, words, address, key, must)
 
 def test_what_the_set_up_calls_an_account_is_a_flow_of_the_table():
     """Each preset that is said to be signed in to has a flow, and no other has one."""
-    said = {row.name for row in PRESETS.values() if by_account_only(row) or by_account_too(row)}
+    said = {row.name for row in PRESETS.values() if row.by_account_only or by_account_too(row)}
     assert said == {preset for flow in FLOWS.values() for preset in flow.opens}
 
 

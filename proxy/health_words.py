@@ -1,0 +1,57 @@
+"""What the health table holds against providers, and the words for it: the same on every page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from providers.errors import FailureKind, in_words
+from providers.models import Credential
+from proxy.models import HealthState
+
+URGENT = {FailureKind.REFUSED_KEY.value: "key refused", FailureKind.QUOTA.value: "quota used up"}
+"""The kinds of failure that somebody has to do something about, as a badge says them; the others pass by themselves."""
+
+
+class Held:
+    """What is held against each provider. The table is read once, when it is first asked."""
+
+    def of(self, provider: str) -> Sequence[HealthState]:
+        """The rows of one provider, what cools longest first; those whose cooldown is over too."""
+        return self._rows.get(provider, ())
+
+    @cached_property
+    def _rows(self) -> dict[str, list[HealthState]]:
+        found: dict[str, list[HealthState]] = defaultdict(list)
+        for row in HealthState.objects.order_by("-until"):
+            found[row.provider].append(row)
+        return found
+
+
+def failure_told(kind: str, words: str) -> str:
+    """A failure with the upstream's words: "rate limited: slow down"."""
+    return f"{in_words(kind)}: {words}" if words else in_words(kind)
+
+
+def until_told(until: datetime, now: datetime | None = None) -> str:
+    """A time by the clock, with its day when that is another one."""
+    until, now = timezone.localtime(until), timezone.localtime(now)
+    return f"{until:%H:%M:%S}" if until.date() == now.date() else f"{until:%d %b %H:%M}"
+
+
+def cooling_told(row: HealthState) -> str:
+    """Until when a row cools, or that the next request tries it."""
+    return until_told(row.until) if row.until > timezone.now() else "over: the next request tries it"
+
+
+def subject_told(row: HealthState) -> str:
+    """Whom a row is about: the actual model, the key by its last characters, or one with the other."""
+    if not row.credential_id:
+        return row.actual_model
+    key = Credential.objects.filter(pk=row.credential_id).first()
+    told = f"key {key}" if key is not None else "a key that is gone"
+    return f"{row.actual_model} by {told}" if row.actual_model else told
