@@ -208,6 +208,20 @@ def test_each_part_takes_its_right(django_user_model):
     assert not LogicalModel.objects.exists() and Provider.objects.count() == 1
 
 
+def test_a_default_route_of_ones_own_is_named_and_not_ticked(admin_client):
+    """The first run's echo is replaced unless somebody objects; a route to a vendor stays unless somebody asks."""
+    mine = Provider.objects.create(name="mine", preset="ollama")
+    smart = LogicalModel.objects.create(name="smart")
+    echo = Provider.objects.create(name="echo", preset="echo")
+    ModelMapping.objects.create(logical_model=smart, priority=1, provider=echo, actual_model="echo")
+    RouterSettings.objects.update_or_create(pk=1, defaults={"default": smart})
+    page = text(admin_client.get(url("setup-models", mine)))
+    assert 'name="default" checked' in page and "in place of smart" in page
+    ModelMapping.objects.create(logical_model=smart, priority=2, provider=mine, actual_model="m")
+    page = text(admin_client.get(url("setup-models", mine)))
+    assert 'name="default">' in page and "in place of smart" in page
+
+
 def test_an_extended_chain_leaves_the_default_route(admin_client):
     """An existing model is extended in front; routes stay as they are."""
     row = Provider.objects.create(name="mine", preset="echo")
