@@ -16,6 +16,7 @@ from providers.admin import ProviderAdmin
 from providers.cloning import clone
 from providers.models import Provider
 from providers.unfolded import display
+from proxy.admin.in_use import uses_of_providers
 from proxy.admin.provider_state import last_error_of, state_of, with_health
 from proxy.models import HealthState
 
@@ -38,6 +39,12 @@ class WatchedProviderAdmin(ProviderAdmin):
         """Providers with what the list shows of them."""
         counted = Count("mappings__logical_model", distinct=True)
         return with_health(super().get_queryset(request).annotate(model_count=counted))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What a deletion takes with it; who uses a provider stands in its way, by name."""
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        uses = uses_of_providers(objs)
+        return deleted, counts, set() if uses else lacking, uses or protected
 
     @display(description="Health", label=_TONES)
     def health(self, provider: Any) -> tuple[str, str]:
