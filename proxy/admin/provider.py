@@ -110,5 +110,7 @@ class WatchedProviderAdmin(ProviderAdmin):
             gone: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
             return gone
         count, _ = HealthState.objects.filter(provider=row.name).delete()
-        self.message_user(request, f"Reset: {count}. All processes know within seconds.", messages.SUCCESS)
+        forgotten = f"{count} cooldown{'' if count == 1 else 's'} forgotten"
+        words = f"{row.name} is tried again: {forgotten}. All processes know within seconds."
+        self.message_user(request, words, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:providers_provider_change", args=(row.pk,)))

@@ -59,7 +59,7 @@ def post_reset(client, *rows):
 def test_a_reset_removes_the_chosen_rows(admin_client, provider):
     """Only what was chosen is forgiven, and the page says so."""
     chosen, other = state(), state("other")
-    assert "Reset: 1." in post_reset(admin_client, chosen).content.decode()
+    assert "Reset: 1 cooldown forgotten." in post_reset(admin_client, chosen).content.decode()
     assert list(HealthState.objects.all()) == [other]
 
 

@@ -142,6 +142,6 @@ def test_a_reset_forgives_one_provider(admin_client, row):
     assert admin_client.get(reset).status_code == 405
     answer = admin_client.post(reset, follow=True)
     assert answer.redirect_chain[0][0] == change_url(row)
-    assert "Reset: 1. All processes know" in answer.content.decode()
+    assert "main is tried again: 1 cooldown forgotten. All processes know" in answer.content.decode()
     assert [state.provider for state in HealthState.objects.all()] == ["other"]
     assert admin_client.post(reverse("admin:provider_reset", args=(999,))).status_code == 302
