@@ -89,6 +89,10 @@ class MappingInline(StackedInline):
     )
     verbose_name_plural = "Providers to try, in this order"
 
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        """A row to begin with where there is none; left as it is, it is not stored."""
+        return 0 if obj is not None and obj.mappings.exists() else 1
+
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """The forms of the chain; they know the prices of the day."""
         formset = super().get_formset(request, obj, **kwargs)
