@@ -329,3 +329,12 @@ def test_requests_without_any_configuration_do_not_hide_the_steps(admin_client):
     """Somebody asks in vain: what is missing is more useful than the charts of it."""
     write(1, "error", status=404)
     assert states(admin_client) == ["next", "later", "done"]
+
+
+def test_quiet_providers_are_named(admin_client):
+    """Each still leads to its page."""
+    for number in range(9):
+        Provider.objects.create(name=f"p<{number}>", preset="ollama")
+    write(1, "ok", attempts=[AttemptRecord(1, "main", "m", "ok")])
+    page = admin_client.get("/admin/").content.decode()
+    assert "9 more without calls" in page and ">p&lt;8&gt;</a>" in page
