@@ -82,6 +82,7 @@ def test_a_mistake_keeps_what_was_entered(admin_client):
     assert "enter the base URL" in page
     assert 'value="my own"' in page
     assert SECRET not in page and "enter it once more" in page
+    assert "enter it once more" not in text(admin_client.post(f"{SETUP}?preset=openai-compatible", {"name": "my own"}))
 
 
 @pytest.mark.parametrize(("preset", "waits"), [("codex", True), ("anthropic", True), ("echo", False)])
