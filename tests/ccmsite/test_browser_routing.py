@@ -48,6 +48,10 @@ def test_a_person_sees_where_requests_go(site, page):
     page.fill("#id_auto_map_regex", "^claude-")
     box.press("Enter")  # asks at once, and does not send the form
     verdict(page, 0).get_by_text("match", exact=True).wait_for()
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.get_by_text("changed successfully").wait_for()
+    box.wait_for()  # the tab is still the same
+    assert not page.locator("#id_default").is_visible()
     page.get_by_text("Routes", exact=True).click()
     page.select_option("#id_default", label="smart")
     page.get_by_role("button", name="Save", exact=True).click()
