@@ -91,8 +91,9 @@ class WatchedProviderAdmin(ProviderAdmin):
         """Copy the chosen ones, without what opens them."""
         for row in list(chosen):
             made = clone(row)
-            words = f"{made.name} has everything of {row.name} but its keys: enter one and enable it."
-            self.message_user(request, words, messages.SUCCESS)
+            words = '<a class="underline" href="{}">{}</a> has everything of {} but its keys: enter one and enable it.'
+            page = reverse("admin:providers_provider_change", args=(made.pk,))
+            self.message_user(request, format_html(words, page, made.name, row.name), messages.SUCCESS)
 
     def get_urls(self) -> list[URLPattern]:
         """One button more: forgive it everything."""

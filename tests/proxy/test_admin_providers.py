@@ -91,9 +91,10 @@ def test_providers_are_switched_from_the_list(admin_client, row):
 
 def test_a_clone_has_no_key_and_says_so(admin_client, row):
     """Row and waits are copied, what opens it is not."""
+    assert 'id="provider-clone"' in admin_client.get(change_url(row)).content.decode()
     page = act(admin_client, "clone", row)
-    assert "main copy has everything of main but its keys" in page
     made = Provider.objects.get(name="main copy")
+    assert f'href="{change_url(made)}">main copy</a> has everything of main but its keys' in page
     assert (made.preset, made.enabled, made.credentials.count()) == ("openai", False, 0)
 
 
