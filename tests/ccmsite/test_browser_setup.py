@@ -31,7 +31,7 @@ def test_from_the_choice_of_a_vendor_to_the_first_request(site, page, upstream):
     page.fill("#id_name", "lab")
     page.fill("#id_base_url", f"{upstream.url}/status/401")
     page.fill("#id_secret", "sk-canary-0123456789")
-    page.get_by_role("button", name="Save and test").click()
+    page.get_by_role("button", name="Save and test").evaluate("(button) => { button.click(); button.click(); }")
     page.locator("#setup-result", has_text="refused key").wait_for()
     assert "HTTP 401" in page.inner_text("#setup-result")
     page.fill("#id_base_url", f"{upstream.url}/ok")
