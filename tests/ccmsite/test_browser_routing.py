@@ -12,6 +12,14 @@ def verdict(page, place):
     return page.locator(".ccm-try-said").nth(place).locator(".ccm-badge:visible")
 
 
+def the_chain_is_whole_when_narrow(site, page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{site}/admin/proxy/logicalmodel/")
+    cut = "cells => cells.filter((cell) => cell.scrollHeight > cell.clientHeight + 1).length"
+    assert page.locator("#result_list td").evaluate_all(cut) == 0
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
 def test_a_person_sees_where_requests_go(site, page):
     """Rare fields are folded until they are filled, patterns answer as one types, the preview tells the way."""
     page.goto(f"{site}/admin/proxy/logicalmodel/")
@@ -35,6 +43,8 @@ def test_a_person_sees_where_requests_go(site, page):
     page.get_by_role("link", name="Preview a request").click()
     page.wait_for_url("**/admin/preview/?model=smart")
     assert '"model": "smart"' in page.locator("#preview-body").input_value()
+
+    the_chain_is_whole_when_narrow(site, page)
 
     page.goto(f"{site}/admin/proxy/routersettings/1/change/")
     page.get_by_text("Detection", exact=True).click()
