@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin as UnfoldAdmin
@@ -13,6 +14,8 @@ from unfold.admin import TabularInline as UnfoldTabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget, UnfoldBooleanWidget
+
+from providers import overwriting
 
 __all__ = [
     "AdminPasswordChangeForm",
@@ -57,10 +60,37 @@ class PageAdmin(UnfoldAdmin):
 
 
 class ConfigAdmin(SimpleHistoryAdmin, PageAdmin):
-    """A page of configuration: themed, with its history of changes."""
+    """A page of configuration: themed, with its history of changes, and nobody's are overwritten unseen."""
 
     warn_unsaved_form = True
     compressed_fields = True
+    change_form_template = "admin/config_form.html"
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form; one that was made from an older version of its row says so instead of saving."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        seen = request.POST.get(overwriting.FIELD, "")
+        if obj is None or not seen:
+            return form
+
+        row = obj
+
+        class Form(form):
+            def clean(self) -> Any:
+                cleaned = super().clean()
+                if words := overwriting.newer_change(row, seen):
+                    raise ValidationError(words)
+                return cleaned
+
+        return Form
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        """The page, with the version it is made from."""
+        context["seen"] = overwriting.version_of(obj) if obj is not None and obj.pk else ""
+        page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return page
 
     def history_form_view(
         self, request: HttpRequest, object_id: str, version_id: str, extra_context: dict[str, Any] | None = None

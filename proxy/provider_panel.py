@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Avg, Count, Q, Sum
+from django.db.models import Avg, Count, F, Q, Sum
 from django.utils import timezone
 
 from providers.errors import in_words
@@ -115,7 +115,7 @@ def last_day(provider: str) -> LastDay:
     found = rows.exclude(outcome=OPEN).order_by().aggregate(
         total=Count("id"), ok=Count("id", filter=Q(outcome="ok")), failed=Count("id", filter=Q(outcome="error")),
         first=Avg("first_content_ms"), took=Avg("duration_ms", filter=Q(outcome="ok")),
-        read=Sum("input_tokens"), wrote=Sum("output_tokens"),
+        read=Sum(F("input_tokens") + F("cache_read_tokens") + F("cache_write_tokens")), wrote=Sum("output_tokens"),
     )  # fmt: skip
     return LastDay(
         found["total"], found["ok"], found["failed"], _whole(found["first"]), _whole(found["took"]),

@@ -33,7 +33,8 @@ class HealthStateAdmin(ReadOnly, PageAdmin):
     def reset(self, request: HttpRequest, queryset: QuerySet[HealthState]) -> None:
         """Forgive the chosen rows."""
         count, _ = queryset.delete()
-        self.message_user(request, f"Reset: {count}. All processes know within seconds.", messages.SUCCESS)
+        words = f"Reset: {count} cooldown{'' if count == 1 else 's'} forgotten. All processes know within seconds."
+        self.message_user(request, words, messages.SUCCESS)
 
     @display(description="Model or key")
     def what(self, row: HealthState) -> str:

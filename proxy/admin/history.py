@@ -192,6 +192,7 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
     def _told(self, request: HttpRequest, row: RequestLog) -> dict[str, Any]:
         may_read = request.user.has_perm("proxy.view_bodies")
         may_send = request.user.has_perm("proxy.use_console")
+        may_preview = request.user.has_perm("proxy.view_logicalmodel")
         return {
             "row": row,
             "tone": TONES.get(row.outcome, "bad"),
@@ -199,6 +200,7 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
             "why": why_parts(row.why),
             "facts": facts(row),
             "may_read": may_read,
+            "preview": may_preview and f"{reverse('pages:preview')}?request={row.request_id}",
             "console": f"{reverse('pages:console')}?request={row.request_id}" if may_send else "",
             "replay": reverse("pages:replay", args=[row.pk]) if may_send and may_read else "",
             **(_captured(row) if may_read else {}),

@@ -17,6 +17,7 @@ from django.urls import reverse
 from providers.unfolded import CheckboxWidget, ConfigAdmin, StackedInline, display
 from proxy.admin import known
 from proxy.admin.chain import chain
+from proxy.admin.in_use import uses_of_models
 from proxy.admin.model_choices import choices_id, model_choices
 from proxy.health_words import Held
 from proxy.models import LogicalModel, ModelMapping
@@ -89,6 +90,10 @@ class MappingInline(StackedInline):
     )
     verbose_name_plural = "Providers to try, in this order"
 
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        """A row to begin with where there is none; left as it is, it is not stored."""
+        return 0 if obj is not None and obj.mappings.exists() else 1
+
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """The forms of the chain; they know the prices of the day."""
         formset = super().get_formset(request, obj, **kwargs)
@@ -126,6 +131,12 @@ class LogicalModelAdmin(ConfigAdmin):
         """Models with their chains."""
         found: QuerySet[LogicalModel] = super().get_queryset(request)
         return found.prefetch_related("mappings__provider")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What a deletion takes with it; routes and rules that lead to a model stand in its way."""
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        uses = uses_of_models(objs)
+        return deleted, counts, set() if uses else lacking, uses or protected
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

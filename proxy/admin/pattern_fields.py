@@ -22,7 +22,7 @@ class PatternAdmin(ConfigAdmin):
     """The fields that hold patterns, each with what it is searched in."""
 
     class Media:
-        js = (Script("proxy/patterns.js", defer=True),)
+        js = (Script("proxy/patterns.js", defer=True), Script("proxy/tabs.js", defer=True))
 
     def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
         """The form field; one of a pattern tells the script where to ask and for what."""

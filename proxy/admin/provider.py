@@ -18,6 +18,7 @@ from providers.admin import ProviderAdmin
 from providers.cloning import clone
 from providers.models import Provider
 from providers.unfolded import display
+from proxy.admin.in_use import uses_of_providers
 from proxy.health_words import Held
 from proxy.models import HealthState
 from proxy.provider_state import last_error_of, state_of
@@ -58,6 +59,12 @@ class WatchedProviderAdmin(ProviderAdmin):
 
         return ["name", "vendor", "enabled", health, "used_by", "keys", last_error]
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What a deletion takes with it; who uses a provider stands in its way, by name."""
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        uses = uses_of_providers(objs)
+        return deleted, counts, set() if uses else lacking, uses or protected
+
     @display(description="Used by", ordering="model_count")
     def used_by(self, provider: Any) -> str:
         """How many logical models it serves, and the way to them."""
@@ -92,8 +99,9 @@ class WatchedProviderAdmin(ProviderAdmin):
         """Copy the chosen ones, without what opens them."""
         for row in list(chosen):
             made = clone(row)
-            words = f"{made.name} has everything of {row.name} but its keys: enter one and enable it."
-            self.message_user(request, words, messages.SUCCESS)
+            words = '<a class="underline" href="{}">{}</a> has everything of {} but its keys: enter one and enable it.'
+            page = reverse("admin:providers_provider_change", args=(made.pk,))
+            self.message_user(request, format_html(words, page, made.name, row.name), messages.SUCCESS)
 
     def get_urls(self) -> list[URLPattern]:
         """One button more: forgive it everything."""
@@ -111,5 +119,7 @@ class WatchedProviderAdmin(ProviderAdmin):
             gone: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
             return gone
         count, _ = HealthState.objects.filter(provider=row.name).delete()
-        self.message_user(request, f"Reset: {count}. All processes know within seconds.", messages.SUCCESS)
+        forgotten = f"{count} cooldown{'' if count == 1 else 's'} forgotten"
+        words = f"{row.name} is tried again: {forgotten}. All processes know within seconds."
+        self.message_user(request, words, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:providers_provider_change", args=(row.pk,)))

@@ -26,9 +26,12 @@ def _route(help_text: str) -> Any:
     )
 
 
-def _seconds(default: float, help_text: str) -> Any:
+def _seconds(name: str, default: float, help_text: str) -> Any:
     return models.FloatField(
-        default=default, validators=[MinValueValidator(MIN_WAIT_S), MaxValueValidator(MAX_WAIT_S)], help_text=help_text
+        name,
+        default=default,
+        validators=[MinValueValidator(MIN_WAIT_S), MaxValueValidator(MAX_WAIT_S)],
+        help_text=help_text,
     )
 
 
@@ -44,6 +47,7 @@ class RouterSettings(models.Model):
         help_text="Model names that match and are no logical model are served by the default route. Empty: off.",
     )  # fmt: skip
     auto_map_known = models.BooleanField(
+        "auto-map known names",
         default=False,
         help_text="Map matching names even when a logical model has that very name, as Claude Code Mux does.",
     )
@@ -52,13 +56,19 @@ class RouterSettings(models.Model):
         help_text="Searched in the name the client asked for. Empty: off.",
     )  # fmt: skip
     think_min_effort = models.CharField(
-        max_length=10, choices=_EFFORTS, default="xhigh",
+        "least effort that thinks", max_length=10, choices=_EFFORTS, default="xhigh",
         help_text="With adaptive thinking, the least effort that counts as thinking. “off”: adaptive never counts.",
     )  # fmt: skip
-    connect_timeout_s = _seconds(10, "Seconds to reach a provider, name lookup and TLS included.")
-    first_content_timeout_s = _seconds(120, "Seconds until a provider's first content; then the next one is tried.")
-    idle_timeout_s = _seconds(180, "Seconds of silence between events of a running answer. Pings do not count.")
-    total_timeout_s = _seconds(3600, "Seconds for a whole request, all attempts included.")
+    connect_timeout_s = _seconds(
+        "connect timeout (s)", 10, "Seconds to reach a provider, name lookup and TLS included."
+    )
+    first_content_timeout_s = _seconds(
+        "first content timeout (s)", 120, "Seconds until a provider's first content; then the next one is tried."
+    )
+    idle_timeout_s = _seconds(
+        "idle timeout (s)", 180, "Seconds of silence between events of a running answer. Pings do not count."
+    )
+    total_timeout_s = _seconds("total timeout (s)", 3600, "Seconds for a whole request, all attempts included.")
     adaptive_first_content = models.BooleanField(
         "adaptive first content", default=False,
         help_text="A stream moves on sooner when its first content is late by the target's own times of the last half "
@@ -66,14 +76,15 @@ class RouterSettings(models.Model):
         "streams on, by each server process; the last target always gets the whole time above.",
     )  # fmt: skip
     capture_bodies = models.CharField(
-        max_length=10, choices=(("off", "never"), ("errors", "of failed requests"), ("all", "of every request")),
+        "capture request bodies", max_length=10,
+        choices=(("off", "never"), ("errors", "of failed requests"), ("all", "of every request")),
         default="off", help_text="Keep request bodies in the history. They hold prompts: source code, mostly.",
     )  # fmt: skip
     capture_max_kb = models.PositiveIntegerField(
         "captured body limit (kB)", default=256, validators=[MinValueValidator(1), MaxValueValidator(16_384)]
     )
     retention_days = models.PositiveIntegerField(
-        default=30, validators=[MinValueValidator(1)],
+        "keep the history (days)", default=30, validators=[MinValueValidator(1)],
         help_text="How long <code>manage.py prunelogs</code> keeps the history.",
     )  # fmt: skip
     rollup_days = models.PositiveIntegerField(
@@ -86,7 +97,8 @@ class RouterSettings(models.Model):
         "That mapping reads the prompt again.",
     )  # fmt: skip
     mid_stream_failure = models.CharField(
-        max_length=20, choices=(("error_event", "with an error event"), ("cut", "without a word")),
+        "end of a broken stream", max_length=20,
+        choices=(("error_event", "with an error event"), ("cut", "without a word")),
         default="error_event",
         help_text="How a broken stream ends that cannot go on. After an error event Claude Code asks again without "
         "streaming; after a stream that just ends it asks again as before.",
@@ -98,6 +110,7 @@ class RouterSettings(models.Model):
         "alive. 0: thinking is passed on as it comes; when it breaks off, Claude Code asks again by itself.",
     )  # fmt: skip
     scale_counts = models.BooleanField(
+        "scale token counts",
         default=False,
         help_text="Tell larger token counts when the target's context window is known and smaller than the one the "
         "client believes in (200,000 tokens; 1,000,000 with [1m] or the context-1m beta), so that it compacts in time. "

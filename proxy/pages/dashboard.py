@@ -19,7 +19,7 @@ from proxy.models import RequestLog
 from proxy.pages.charts import Charts, charts_of
 from proxy.pages.figures import NONE, compact, money, seconds, share
 from proxy.pages.steps import steps
-from proxy.pages.strips import Strip, strips
+from proxy.pages.strips import Strip, parted, strips
 from proxy.record import LOST
 from proxy.stats import Group, Overview, Totals
 
@@ -101,6 +101,7 @@ class Dashboard:
     cards: tuple[Card, ...]
     charts: Charts | None
     strips: tuple[Strip, ...]
+    quiet: tuple[Strip, ...]
     models: tuple[Model, ...]
     errors: tuple[LastError, ...]
     concerns: tuple[Attention, ...]
@@ -129,7 +130,7 @@ def dashboard(range_name: str, now: datetime | None = None) -> Dashboard:
         span,
         cards(span, seen.totals, worries, *streams()),
         charts_of(seen, span.step) if seen.totals.requests else None,
-        strips(now, held),
+        *parted(strips(now, held)),
         top_models(seen),
         last_errors(),
         worries,

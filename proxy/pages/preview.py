@@ -25,6 +25,8 @@ CHOICES = (
 )
 FIELDS = {"session": "x-claude-code-session-id", "provider": "x-provider", "agent": "user-agent"}
 """The headers that have a field of their own, by its name."""
+LATEST = 10
+"""So many requests of the history are offered."""
 EXAMPLE = """{
   "model": "claude-sonnet-4-6",
   "max_tokens": 1024,
@@ -81,8 +83,14 @@ class PreviewPage(Page):
             refusal=answer if isinstance(answer, Refusal) else None,
             steps=[(step, ids.get(step.target.provider)) for step in found.steps] if found else (),
             dialect=dict(CHOICES).get(answer.dialect, "") if answer else "",
-            processes=presence.living() if found and found.session else 0, **more,
+            processes=presence.living() if found and found.session else 0, latest=self._latest(), **more,
         )  # fmt: skip
+
+    def _latest(self) -> list[RequestLog]:
+        """The newest requests of the history, for who may see it."""
+        if not self.request.user.has_perm("proxy.view_requestlog"):
+            return []
+        return list(RequestLog.objects.defer("body").order_by("-id")[:LATEST])
 
 
 def read_headers(form: Mapping[str, str]) -> tuple[dict[str, str], str]:

@@ -12,15 +12,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 
-from providers.checking import CheckResult
-from providers.errors import in_words
 from providers.models import Provider
 from providers.presets import KEY_PAGES, PRESETS
 from proxy.account_list import SIGN_IN
 from proxy.models import ClientKey, LogicalModel, RouterSettings
 from proxy.pages.base import Page
 from proxy.provider_state import KEY_OR_SIGN_IN, lack_of
-from proxy.setup import cards
+from proxy.setup import cards, told
 from proxy.setup.chain import ChainForm, offered, switch_on
 from proxy.setup.client_lines import export_lines
 from proxy.setup.forms import LOCATIONS, ProviderForm, free_name
@@ -38,9 +36,12 @@ class _Step(Page):
 
     def step(self, request: HttpRequest, row: Provider | None, **context: Any) -> HttpResponse:
         """The page, with the way through the steps."""
-        links = ["setup", "", *(("setup-test", "setup-models", "setup-done") if row else ("", "", ""))]
+        pages = ("setup-test", "setup-test", "setup-models", "setup-done")
+        links = [address("setup", None), *(address(page, row) if row else "" for page in pages)]
+        if row:
+            links[1] += "#setup-correct"  # a made provider's connection is set right where it is tested
         steps = [
-            {"name": name, "url": address(link, row) if link else "", "now": at == self.number}
+            {"name": name, "url": link, "now": at == self.number}
             for at, (name, link) in enumerate(zip(STEPS, links, strict=True), start=1)
         ]
         return self.shown(request, steps=steps, provider=row, preset=row.preset_row if row else None, **context)
@@ -62,7 +63,7 @@ class SetupPage(_Step):
         return self._form(request, ProviderForm(preset, initial={"name": free_name(preset.name)}))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Store the provider and go on to its test: 307 makes the browser post there at once."""
+        """Store the provider, test it, and go on to the page that tells how it went."""
         preset = PRESETS.get(request.GET.get("preset", ""))
         if preset is None:
             return HttpResponseRedirect(reverse("pages:setup"))
@@ -71,8 +72,9 @@ class SetupPage(_Step):
         if not form.is_valid():
             return self._form(request, form)
         row = form.save()
-        # Where somebody has to sign in first there is nothing to test yet.
-        return HttpResponseRedirect(address("setup-test", row), status=302 if lack_of(row) else 307)
+        if not lack_of(row):  # where somebody has to sign in first there is nothing to test yet
+            told.remember(request.session, row, tried(row))
+        return _to("setup-test", row)
 
     def _form(self, request: HttpRequest, form: ProviderForm) -> HttpResponse:
         self.number = 2
@@ -87,7 +89,7 @@ class SetupTestPage(_Step):
     number = 3
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """The page before a call."""
+        """The page before a call, or after the last one: results are no answer to a form, so that Back works."""
         row = _provider(request)
         return self._page(request, row) if row else _back()
 
@@ -96,24 +98,24 @@ class SetupTestPage(_Step):
         row = _provider(request)
         if row is None or row.preset_row is None:
             return _back()
-        if request.POST.get("do") != "correct":
-            return self._page(request, row, tried(row, request.POST.get("model", "").strip()))
-        _need(request, "providers.add_credential", "providers.change_credential")
-        form = ProviderForm(row.preset_row, request.POST, instance=row)
-        if not form.is_valid():
-            return self._page(request, Provider.objects.get(pk=row.pk), form=form)
-        return self._page(request, form.save(), tried(row))
+        model = request.POST.get("model", "").strip()
+        if request.POST.get("do") == "correct":
+            _need(request, "providers.add_credential", "providers.change_credential")
+            form = ProviderForm(row.preset_row, request.POST, instance=row)
+            if not form.is_valid():
+                return self._page(request, Provider.objects.get(pk=row.pk), form)
+            row = form.save()
+        told.remember(request.session, row, tried(row, model), model)
+        return _to("setup-test", row)
 
-    def _page(
-        self, request: HttpRequest, row: Provider, result: CheckResult | None = None, form: ProviderForm | None = None
-    ) -> HttpResponse:
+    def _page(self, request: HttpRequest, row: Provider, form: ProviderForm | None = None) -> HttpResponse:
         preset = row.preset_row
         if preset is None:
             return HttpResponseRedirect(reverse("admin:providers_provider_change", args=(row.pk,)))
         form = form or ProviderForm(preset, instance=row)
         return self.step(
-            request, row, result=result, form=form, sign_in=lack_of(row) in (SIGN_IN, KEY_OR_SIGN_IN),
-            kind=in_words(result.outcome) if result else "", models=offered(row), **_for_form(form),
+            request, row, last=told.last(request.session, row), form=form,
+            sign_in=lack_of(row) in (SIGN_IN, KEY_OR_SIGN_IN), models=offered(row), **_for_form(form),
         )  # fmt: skip
 
 

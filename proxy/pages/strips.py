@@ -22,6 +22,8 @@ from proxy.provider_state import state_of
 HOURS = 24
 FAULTS = tuple(kind.value for kind, rule in RULES.items() if rule.cools != "no")
 """How a call ends by its provider's fault."""
+QUIET_SHOWN = 5
+"""So many providers without calls have a strip each; more are only named."""
 _OK = "ok"
 
 
@@ -85,6 +87,11 @@ class Strip:
     hours: tuple[Hour, ...]
 
     @property
+    def quiet(self) -> bool:
+        """True when there is nothing to see: no calls, and nothing held against it."""
+        return self.health.tone == "ok" and not any(hour.calls for hour in self.hours)
+
+    @property
     def summary(self) -> str:
         """The 24 hours in a few words."""
         calls = sum(hour.calls for hour in self.hours)
@@ -92,6 +99,14 @@ class Strip:
             return "no calls"
         good = sum(hour.answered for hour in self.hours)
         return f"{share(good, calls)} of {plural(calls, 'call')} answered"
+
+
+def parted(lines: Sequence[Strip]) -> tuple[tuple[Strip, ...], tuple[Strip, ...]]:
+    """Those to show, and the quiet ones where they are so many that they would hide the others."""
+    quiet = tuple(line for line in lines if line.quiet)
+    if len(quiet) <= QUIET_SHOWN:
+        return tuple(lines), ()
+    return tuple(line for line in lines if not line.quiet), quiet
 
 
 def strips(now: datetime, held: Held | None = None) -> tuple[Strip, ...]:

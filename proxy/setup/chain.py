@@ -11,10 +11,12 @@ from django.db import transaction
 
 from providers.addresses import model_problem
 from providers.models import Provider
+from providers.presets import PRESETS
 from proxy.models import LogicalModel, ModelMapping, RouterSettings
 
 NEW, EXISTING = "new", "existing"
 FRONT, END = "front", "end"
+_BUILT_IN = [preset.name for preset in PRESETS.values() if preset.group == "Built in"]
 
 
 def offered(provider: Provider) -> list[str]:
@@ -45,7 +47,9 @@ class ChainForm(forms.Form):
         self.provider = provider
         names: Any = self.fields["models"]
         names.choices = [(name, name) for name in offered(provider)]
-        if not may_route or RouterSettings.load().default_id is not None:
+        self.default_now: LogicalModel | None = RouterSettings.load().default
+        self.suggests_default = self.default_now is None or only_repeats(self.default_now)
+        if not may_route:
             del self.fields["default"]
 
     def chosen(self) -> list[str]:
@@ -104,6 +108,11 @@ class ChainForm(forms.Form):
                 settings.default = model
                 settings.save()
         return model
+
+
+def only_repeats(model: LogicalModel) -> bool:
+    """True when no vendor answers for it: it has the built-in provider's mappings at most, as after the first run."""
+    return not model.mappings.exclude(provider__preset__in=_BUILT_IN).exists()
 
 
 def place(model: LogicalModel, provider: Provider, names: Sequence[str], front: bool) -> None:

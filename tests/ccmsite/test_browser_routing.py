@@ -12,6 +12,14 @@ def verdict(page, place):
     return page.locator(".ccm-trial-said").nth(place).locator(".ccm-badge:visible")
 
 
+def the_chain_is_whole_when_narrow(site, page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{site}/admin/proxy/logicalmodel/")
+    cut = "cells => cells.filter((cell) => cell.scrollHeight > cell.clientHeight + 1).length"
+    assert page.locator("#result_list td").evaluate_all(cut) == 0
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
 def test_a_person_sees_where_requests_go(site, page):
     """Rare fields are folded until they are filled, patterns answer as one types, the preview tells the way."""
     page.goto(f"{site}/admin/proxy/logicalmodel/")
@@ -36,6 +44,8 @@ def test_a_person_sees_where_requests_go(site, page):
     page.wait_for_url("**/admin/preview/?model=smart")
     assert '"model": "smart"' in page.locator("#preview-body").input_value()
 
+    the_chain_is_whole_when_narrow(site, page)
+
     page.goto(f"{site}/admin/proxy/routersettings/1/change/")
     page.get_by_text("Detection", exact=True).click()
     box = page.get_by_label("Try the pattern on").first
@@ -48,6 +58,10 @@ def test_a_person_sees_where_requests_go(site, page):
     page.fill("#id_auto_map_regex", "^claude-")
     box.press("Enter")  # asks at once, and does not send the form
     verdict(page, 0).get_by_text("match", exact=True).wait_for()
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.get_by_text("changed successfully").wait_for()
+    box.wait_for()  # the tab is still the same
+    assert not page.locator("#id_default").is_visible()
     page.get_by_text("Routes", exact=True).click()
     page.select_option("#id_default", label="smart")
     page.get_by_role("button", name="Save", exact=True).click()

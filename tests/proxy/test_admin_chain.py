@@ -16,6 +16,7 @@ from proxy.admin.chain import chain, mark_of
 from proxy.health_words import Held
 from proxy.models import HealthState, LogicalModel, ModelMapping, ModelPrice
 from proxy.pricing import Price
+from tests.admin_forms import inline
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/proxy/logicalmodel/"
@@ -133,3 +134,14 @@ def test_only_what_is_known_is_told(model):
 def test_a_price_is_written_as_people_write_it(price, words):
     """Without needless zeros, cache prices only where there are any."""
     assert known.told(price) == words
+
+
+def test_a_new_model_begins_with_a_row_for_its_first_mapping(admin_client, model):
+    """Left as it is, it is not stored; a model with a chain has no empty row."""
+    assert 'name="mappings-TOTAL_FORMS" value="1"' in admin_client.get(f"{LIST}add/").content.decode()
+    page = admin_client.get(f"{LIST}{model.pk}/change/").content.decode()
+    assert 'name="mappings-TOTAL_FORMS" value="3"' in page
+    untouched = {"provider": "", "actual_model": "", "enabled": "on", "weight": "1", "priority": "0"}
+    posted = {"name": "new", "enabled": "on"} | inline("mappings", untouched)
+    assert admin_client.post(f"{LIST}add/", posted).status_code == 302
+    assert not LogicalModel.objects.get(name="new").mappings.exists()

@@ -59,7 +59,7 @@ def post_reset(client, *rows):
 def test_a_reset_removes_the_chosen_rows(admin_client, provider):
     """Only what was chosen is forgiven, and the page says so."""
     chosen, other = state(), state("other")
-    assert "Reset: 1." in post_reset(admin_client, chosen).content.decode()
+    assert "Reset: 1 cooldown forgotten." in post_reset(admin_client, chosen).content.decode()
     assert list(HealthState.objects.all()) == [other]
 
 
@@ -88,7 +88,18 @@ def test_a_providers_page_tells_its_health(admin_client, provider):
     state("", credential_id=1, kind="refused_key", seconds=900)
     text = admin_client.get(path).content.decode()
     assert "its key (refused key), " in text and "and 2 more" in text
-    assert "cooling" not in admin_client.get(reverse("admin:providers_provider_add")).content.decode().lower()
+    new = admin_client.get(reverse("admin:providers_provider_add")).content.decode()
+    assert "cooling" not in new.lower() and "step by step" in new
+
+
+def test_a_provider_that_cannot_be_called_is_not_called_healthy(admin_client, provider):
+    """Its page says so as its list does: switched off, or without anything that opens it."""
+    path = reverse("admin:providers_provider_change", args=(provider.pk,))
+    Provider.objects.update(preset="openai")
+    Credential.objects.all().delete()
+    assert "It needs a key before it can be called." in admin_client.get(path).content.decode()
+    Provider.objects.update(enabled=False)
+    assert "Switched off: every mapping skips it." in admin_client.get(path).content.decode()
 
 
 @pytest.mark.parametrize("saved", ["provider", "key"])

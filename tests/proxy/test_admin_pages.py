@@ -299,3 +299,12 @@ def test_a_provider_s_limit_is_a_positive_number(admin_client, rows):
     page = admin_client.post(path, {**form, "max_concurrency": "0", **inline("credentials")})
     assert page.status_code == 200
     assert "greater than or equal to 1" in page.content.decode()
+
+
+def test_names_stand_in_the_header_as_they_are(admin_client, rows):
+    """Clients ask for “smart”, not for “Smart”; kinds of things begin with a capital."""
+    model = LogicalModel.objects.get()
+    page = admin_client.get(reverse("admin:proxy_logicalmodel_change", args=[model.pk])).content.decode()
+    header = page[: page.index("chevron_right")]
+    assert ">Logical models</a>" in header and "Routing and history</a>" not in header
+    assert ">smart</a>" in page and ">Smart</a>" not in page

@@ -91,9 +91,10 @@ def test_providers_are_switched_from_the_list(admin_client, row):
 
 def test_a_clone_has_no_key_and_says_so(admin_client, row):
     """Row and waits are copied, what opens it is not."""
+    assert 'id="provider-clone"' in admin_client.get(change_url(row)).content.decode()
     page = act(admin_client, "clone", row)
-    assert "main copy has everything of main but its keys" in page
     made = Provider.objects.get(name="main copy")
+    assert f'href="{change_url(made)}">main copy</a> has everything of main but its keys' in page
     assert (made.preset, made.enabled, made.credentials.count()) == ("openai", False, 0)
 
 
@@ -142,6 +143,6 @@ def test_a_reset_forgives_one_provider(admin_client, row):
     assert admin_client.get(reset).status_code == 405
     answer = admin_client.post(reset, follow=True)
     assert answer.redirect_chain[0][0] == change_url(row)
-    assert "Reset: 1. All processes know" in answer.content.decode()
+    assert "main is tried again: 1 cooldown forgotten. All processes know" in answer.content.decode()
     assert [state.provider for state in HealthState.objects.all()] == ["other"]
     assert admin_client.post(reverse("admin:provider_reset", args=(999,))).status_code == 302

@@ -15,7 +15,7 @@ from providers.models import Provider
 from proxy import log_rows
 from proxy.attention import Attention
 from proxy.logbook import LOGBOOK
-from proxy.models import Instance, LogicalModel, ModelMapping, RequestLog
+from proxy.models import Instance, LogicalModel, ModelMapping, RequestLog, RouterSettings
 from proxy.pages import dashboard as page
 from proxy.record import AttemptRecord, RequestRecord
 from proxy.stats import Group as Sums
@@ -272,9 +272,32 @@ def test_with_nothing_configured_the_page_shows_the_next_three_steps(admin_clien
     assert states(admin_client) == ["done", "next", "later"]
     chain("openai")
     assert states(admin_client) == ["done", "done", "next"]
-    assert "claude --model smart" in admin_client.get("/admin/").content.decode()
+    assert "export ANTHROPIC_MODEL=smart\nclaude<" in admin_client.get("/admin/").content.decode()
     write(1, "ok", attempts=[AttemptRecord(1, "main", "m", "ok")])
     assert states(admin_client) == []
+
+
+def test_the_steps_lead_through_the_set_up(admin_client):
+    """First to the choice of a vendor; once there is a provider, finished or not, to the choice of its models."""
+    first, second, _ = admin_client.get("/admin/").context["steps"]
+    assert (first.url, second.url) == ("/admin/providers/setup/", "")
+    assert second.waits in admin_client.get("/admin/").content.decode()
+    row = Provider.objects.create(name="mine", preset="ollama", enabled=False)
+    assert admin_client.get("/admin/").context["steps"][1].url == f"/admin/providers/setup/models/?provider={row.pk}"
+
+
+def test_what_to_type_names_a_model_that_a_vendor_serves(admin_client):
+    """The first run's echo is older, but nobody wants to talk to it; the default route needs no name."""
+    echo = Provider.objects.create(name="echo", preset="echo")
+    demo = LogicalModel.objects.create(name="demo")
+    ModelMapping.objects.create(logical_model=demo, provider=echo, actual_model="echo")
+    assert "ANTHROPIC_MODEL=demo" in admin_client.get("/admin/").context["steps"][2].code
+    chain("openai")
+    assert "ANTHROPIC_MODEL=smart" in admin_client.get("/admin/").context["steps"][2].code
+    settings = RouterSettings.load()
+    settings.default = LogicalModel.objects.get(name="smart")
+    settings.save()
+    assert "ANTHROPIC_MODEL" not in admin_client.get("/admin/").context["steps"][2].code
 
 
 def test_the_built_in_echo_is_no_step_but_its_requests_are_shown(admin_client):
@@ -293,7 +316,7 @@ def test_who_may_only_look_is_offered_no_button_that_refuses(client):
     html = client.get("/admin/").content.decode()
     assert "Three steps" in html
     assert html.count("An operator can do this") == 3
-    assert "/provider/add/" not in html
+    assert 'href="/admin/providers/setup' not in html
 
 
 def test_a_provider_that_offers_models_itself_needs_no_mapping(admin_client):
@@ -306,3 +329,12 @@ def test_requests_without_any_configuration_do_not_hide_the_steps(admin_client):
     """Somebody asks in vain: what is missing is more useful than the charts of it."""
     write(1, "error", status=404)
     assert states(admin_client) == ["next", "later", "done"]
+
+
+def test_quiet_providers_are_named(admin_client):
+    """Each still leads to its page."""
+    for number in range(9):
+        Provider.objects.create(name=f"p<{number}>", preset="ollama")
+    write(1, "ok", attempts=[AttemptRecord(1, "main", "m", "ok")])
+    page = admin_client.get("/admin/").content.decode()
+    assert "9 more without calls" in page and ">p&lt;8&gt;</a>" in page

@@ -4,7 +4,7 @@ import json
 import zlib
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -98,6 +98,20 @@ def test_a_request_of_the_history_is_asked_again(admin_client):
     assert "as it was then" in text
     assert "asked for by name" in text
     assert reverse("admin:proxy_requestlog_change", args=[row.pk]) in text
+
+
+def test_the_history_offers_its_newest_and_each_of_its_pages_leads_here(admin_client, django_user_model):
+    """Who may not see the history is offered nothing of it."""
+    row = logged(requested_model="<b>asked")
+    text = text_of(admin_client.get(PATH))
+    assert 'href="?request=req_1"' in text and "&lt;b&gt;asked" in text
+    assert f'href="{PATH}?request=req_1"' in text_of(
+        admin_client.get(reverse("admin:proxy_requestlog_change", args=[row.pk]))
+    )
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename="view_logicalmodel"))
+    admin_client.force_login(clerk)
+    assert "req_1" not in text_of(admin_client.get(PATH))
 
 
 def test_who_may_not_read_bodies_gets_a_stand_in(viewer):

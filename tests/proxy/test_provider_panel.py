@@ -67,15 +67,16 @@ def test_where_it_is_used(provider):
 
 
 def test_the_last_day_is_summed(provider):
-    """Counts, means and tokens of what it served in the last 24 hours; running requests are not counted yet."""
+    """Counts, means and tokens, those of the cache too, of the last 24 hours; running requests are not counted yet."""
     request(1, 30, duration_ms=9000)
     request(2, input_tokens=10, output_tokens=1, first_content_ms=50)
-    request(3, input_tokens=20, output_tokens=2, first_content_ms=61, duration_ms=301)
+    cached = {"cache_read_tokens": 300, "cache_write_tokens": 4000}
+    request(3, input_tokens=20, **cached, output_tokens=2, first_content_ms=61, duration_ms=301)
     request(4, outcome="error", duration_ms=7000)
     request(5, outcome="client_gone")
     request(6, outcome="open", duration_ms=0)
     request(7, provider="other", input_tokens=500)
-    assert last_day("main") == LastDay(4, 2, 1, 56, 200, 30, 3)
+    assert last_day("main") == LastDay(4, 2, 1, 56, 200, 4330, 3)
     assert last_day("nobody") == LastDay(0, 0, 0, None, None, 0, 0)
 
 

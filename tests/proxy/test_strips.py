@@ -7,7 +7,7 @@ import pytest
 from providers.models import Provider
 from proxy import log_rows
 from proxy.models import HealthState
-from proxy.pages.strips import FAULTS, Hour, strips
+from proxy.pages.strips import FAULTS, QUIET_SHOWN, Hour, parted, strips
 from proxy.record import AttemptRecord, RequestRecord
 
 pytestmark = pytest.mark.django_db
@@ -111,6 +111,18 @@ def test_providers_that_are_out_of_use_are_shown_for_as_long_as_they_had_calls()
     ask(1, 5, "ok", ("off", "ok"))
     ask(2, 5, "ok", ("gone", "ok"))
     assert [(strip.name, strip.health.label) for strip in strips(NOW)] == [("gone", "removed"), ("off", "off")]
+
+
+def test_many_quiet_providers_do_not_hide_the_others():
+    """Those with calls or trouble keep their strips; a few quiet ones do so too."""
+    for number in range(QUIET_SHOWN + 2):
+        Provider.objects.create(name=f"p{number}", preset="echo")
+    ask(1, 5, "ok", ("p0", "ok"))
+    shown, quiet = parted(strips(NOW))
+    assert ([line.name for line in shown], len(quiet)) == (["p0"], QUIET_SHOWN + 1)
+    cooling("p3", "m", 5)
+    shown, quiet = parted(strips(NOW))
+    assert (len(shown), quiet) == (QUIET_SHOWN + 2, ())
 
 
 def test_strips_take_five_queries(django_assert_num_queries):

@@ -51,7 +51,11 @@
   }
 
   for (const form of document.querySelectorAll("form[data-busy]")) {
+    let sent = false;
     form.addEventListener("submit", (event) => {
+      // A second click would make a second provider, or an error about the first.
+      if (sent) { event.preventDefault(); return; }
+      sent = true;
       const button = event.submitter;
       if (button !== null) {
         // After the form is on its way: a disabled button would not be sent.
@@ -59,4 +63,6 @@
       }
     });
   }
+  // Back may bring the page as it was left, with its button busy.
+  window.addEventListener("pageshow", (event) => { if (event.persisted) { location.reload(); } });
 })();

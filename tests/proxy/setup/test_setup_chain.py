@@ -43,12 +43,14 @@ def test_a_new_logical_model_is_named_like_its_first_model(provider):
     assert RouterSettings.load().default == model
 
 
-def test_the_default_route_is_offered_only_where_there_is_none(provider, smart):
-    """Nobody's route is taken away by a tick; nor by who may not change routes."""
-    assert "default" in form(provider).fields
+def test_the_default_route_is_suggested_where_no_vendor_has_it(provider, smart):
+    """Nobody's route is taken away unasked, but the first run's echo gives way; who may not change routes sees none."""
+    assert form(provider).suggests_default
     assert "default" not in ChainForm(provider, may_route=False).fields
     RouterSettings.objects.update_or_create(pk=1, defaults={"default": smart})
-    assert "default" not in form(provider).fields
+    assert form(provider).suggests_default
+    ModelMapping.objects.create(logical_model=smart, priority=3, provider=provider, actual_model="d")
+    assert not form(provider).suggests_default
 
 
 @pytest.mark.parametrize(
