@@ -32,7 +32,7 @@ from providers.unfolded import PageAdmin, display
 from proxy.admin.history_export import as_csv, as_jsonl, body_text, streamed
 from proxy.admin.history_filters import FILTERS
 from proxy.admin.history_list import NEWEST_FIRST, HistoryChangeList, InfinitePaginator
-from proxy.admin.request_view import TONES, facts, pretty, seconds, shown_cost, timeline, why_parts
+from proxy.admin.request_view import TONES, ending, facts, pretty, seconds, shown_cost, timeline, why_parts
 from proxy.logbook import LOGBOOK
 from proxy.models import Instance, RequestLog
 from proxy.record import LOST, OPEN
@@ -195,6 +195,7 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         return {
             "row": row,
             "tone": TONES.get(row.outcome, "bad"),
+            "ending": ending(row),
             "timeline": timeline(row, list(row.attempt_rows.order_by("number"))),
             "why": why_parts(row.why),
             "facts": facts(row),
@@ -260,7 +261,7 @@ def _captured(row: RequestLog) -> dict[str, Any]:
     if text is None:
         return {"no_body": "The text was not captured (router settings, History: off, errors or all)."}
     shown, whole = pretty(text)
-    return {"body": shown, "body_whole": whole, "body_characters": len(text)}
+    return {"body": shown, "body_whole": whole, "body_characters": f"{len(text):,}"}
 
 
 def _trouble() -> str:
