@@ -162,7 +162,10 @@ def facts(row: RequestLog) -> list[tuple[str, list[tuple[str, str]]]]:
                 ("Asked for", row.requested_model),
                 ("Decided by", row.route),
                 ("Logical model", row.logical_model),
-                ("Served by", f"{row.provider}/{row.actual_model}" if row.provider else ""),
+                (
+                    "Last tried" if row.outcome == "error" else "Served by",
+                    f"{row.provider}/{row.actual_model}" if row.provider else "",
+                ),
                 ("Stop reason", row.stop_reason),
             ],
         ),

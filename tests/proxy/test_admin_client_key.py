@@ -166,3 +166,10 @@ def test_a_new_key_for_a_revoked_row_says_that_it_is_refused(admin_client, lapto
     ClientKey.objects.update(enabled=True)
     laptop.refresh_from_db()
     assert "It is revoked" not in rotate(admin_client, laptop, "0").content.decode()
+
+
+def test_a_page_is_headed_by_the_name_as_it_is(admin_client, laptop):
+    """Names are told apart by case, which the theme's capital letter would hide; the table keeps its own."""
+    page = admin_client.get(reverse("admin:proxy_clientkey_change", args=(laptop.pk,))).content.decode()
+    assert "laptop" in page and "Laptop" not in page
+    assert "Client keys" in page

@@ -173,6 +173,19 @@ def test_a_cost_that_is_not_known_says_why(fields, told):
     assert dict(measured).get("Cost") == told
 
 
+@pytest.mark.parametrize(
+    ("outcome", "name"), [("ok", "Served by"), ("interrupted", "Served by"), ("error", "Last tried")]
+)
+def test_a_failed_request_was_served_by_nobody(outcome, name):
+    """The last target is told as what it was."""
+    (route,) = [
+        dict(pairs)
+        for title, pairs in facts(row_of(outcome=outcome, provider="a", actual_model="m"))
+        if title == "Route"
+    ]
+    assert route == {name: "a/m"}
+
+
 def test_who_left_is_no_alarm(admin_client, stored):
     """The end of a client that left stands in no red frame, and the page leads to no history of changes."""
     RequestLog.objects.update(outcome="client_gone")
