@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 
-from proxy.console.draft import Draft, drafted
+from proxy.console.draft import MAX_BODY_BYTES, Draft, drafted
 from proxy.console.form import ConsoleForm
 from proxy.console.run import run
 from proxy.models import LogicalModel, RequestLog
@@ -74,4 +74,7 @@ def _repeated(request: HttpRequest, request_id: str) -> _Opening:
         draft = None
     if draft is None:
         return _Opening(only_model, "Only the model is filled in: of the captured text only a part was kept.")
+    if (size := len(draft.body.encode("utf-8", "replace"))) > MAX_BODY_BYTES:
+        too_long = f"Only the model is filled in: {size / 1e6:.1f} MB of text are too much for the console"
+        return _Opening(only_model, f"{too_long}. “Replay against another target” on the page of the request sends it.")
     return _Opening(draft)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from providers.wire.sse import SseDecoder
 from proxy import snapshot
+from proxy.console.draft import MAX_BODY_BYTES, MAX_PROMPT_BYTES
 from proxy.models import LogicalModel, RequestLog
 from tests import cast
 from tests.live import config_of
@@ -88,6 +89,17 @@ class TestOpening:
         values, shown = opened(admin_client, "?request=req_1")
         assert (values["model"], values["prompt"], values["stream"]) == ("claude-x", "", True)
         assert words in shown
+
+    @pytest.mark.parametrize(
+        ("characters", "filled"), [(MAX_PROMPT_BYTES, "prompt"), (MAX_PROMPT_BYTES + 1, "body"), (MAX_BODY_BYTES, "")]
+    )
+    def test_long_text_goes_where_it_can_be_sent_from(self, admin_client, characters, filled):
+        """Too long for the prompt it is a whole body; what the console could not send is not put into the page."""
+        captured(json.dumps({"model": "m", "messages": [{"role": "user", "content": "x" * characters}]}))
+        values, shown = opened(admin_client, "?request=req_1")
+        assert {name for name in ("prompt", "body") if "xxx" in values[name]} == ({filled} if filled else set())
+        assert ("too much for the console" in shown) is (not filled)
+        assert ("“Replay against another target”" in shown) is (not filled)
 
     def test_damaged_text_is_no_error(self, admin_client):
         """A body that cannot be unpacked is like one that was cut."""
