@@ -49,7 +49,7 @@ class ReplayPage(Page):
         names = [chosen]
         if request.POST.get("again") and _first(row) in known and _first(row) != chosen:
             names.insert(0, _first(row))
-        body = replay.request_of(body_text(row.body) or "")
+        body = replay.request_of(body_text(row.body) or "", row.inbound_format)
         # On the server's own loop, where the upstream connections are; this thread waits.
         answers = async_to_sync(replay.replayed)(body, [known[name] for name in names], config, row.request_id)
         return self._shown(request, row, chosen=chosen, again=bool(request.POST.get("again")), answers=answers)
@@ -89,7 +89,7 @@ def _problem(row: RequestLog) -> str:
             "Set what is captured to “errors” or “all” in the router settings, History: it holds for later requests."
         )
     try:
-        replay.request_of(text)
+        replay.request_of(text, row.inbound_format)
     except NotReplayable as error:
         return str(error)
     return ""

@@ -79,6 +79,15 @@ class TestOpening:
         values, _ = opened(admin_client, "?request=req_1")
         assert len(json.loads(values["body"])["messages"]) == 2
 
+    def test_what_an_openai_client_said_is_opened_as_messages(self, admin_client):
+        """The console sends Messages: a Chat body would be refused, or mean something else."""
+        said = {"model": "m", "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}]}
+        captured(json.dumps(said), inbound_format="openai_chat")
+        values, shown = opened(admin_client, "?request=req_1")
+        body = json.loads(values["body"])
+        assert [turn["role"] for turn in body["messages"]] == ["user"] and "s" in json.dumps(body["system"])
+        assert "Only the model" not in shown
+
     @pytest.mark.parametrize(
         ("text", "words"),
         [(None, "was not captured"), ('{"model": "m", "messages": [{"ro', "only a part"), ("", "only a part")],
