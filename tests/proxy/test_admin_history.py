@@ -160,3 +160,11 @@ def test_a_row_fits_a_laptop_and_a_phone(admin_client, settings):
     assert 'title="req_0"' in text and "error 529" in text and "7 ms" in text
     assert "Times in Europe/Berlin" in text
     assert len(admin_client.get(reverse("admin:proxy_requestlog_changelist")).context["cl"].list_display) == 9
+
+
+def test_a_search_that_finds_nothing_says_what_an_id_is(admin_client):
+    """And where else to look; one that finds something says nothing of the kind."""
+    make(2)
+    assert "found whole and in its own case only" in listed(admin_client, "?q=REQ_1")[1]
+    assert "found whole" not in listed(admin_client, "?q=req_1")[1]
+    assert "found whole" not in listed(admin_client, "?outcome__exact=error")[1]
