@@ -62,6 +62,7 @@ class ConfigAdmin(SimpleHistoryAdmin, PageAdmin):
 
     warn_unsaved_form = True
     compressed_fields = True
+    object_history_list_template = "admin/change_history.html"
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Django's own record of it, in whose words the history of changes tells it too."""
