@@ -29,7 +29,7 @@
 
   function post(values, signal) {
     const headers = { "X-CSRFToken": form.elements.csrfmiddlewaretoken.value };
-    return fetch(location.pathname, { method: "POST", body: values, headers, signal, credentials: "same-origin" });
+    return fetch(location.href, { method: "POST", body: values, headers, signal, credentials: "same-origin" });
   }
 
   // Null when the answer is a refusal, which is told.
