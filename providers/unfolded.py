@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -65,6 +66,7 @@ class ConfigAdmin(SimpleHistoryAdmin, PageAdmin):
     warn_unsaved_form = True
     compressed_fields = True
     change_form_template = "admin/config_form.html"
+    object_history_list_template = "admin/change_history.html"
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
         """The form; one that was made from an older version of its row says so instead of saving."""
@@ -92,6 +94,14 @@ class ConfigAdmin(SimpleHistoryAdmin, PageAdmin):
         page: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
         return page
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Django's own record of it, in whose words the history of changes tells it too."""
+        return _told_in_history(request, obj, super().log_addition(request, obj, message))
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """As above. A new key among them: it changes no column that the history of changes compares."""
+        return _told_in_history(request, obj, super().log_change(request, obj, message))
+
     def history_form_view(
         self, request: HttpRequest, object_id: str, version_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -101,3 +111,12 @@ class ConfigAdmin(SimpleHistoryAdmin, PageAdmin):
         shown = {"show_history": False, **(extra_context or {})}  # the theme's button has no way back from here
         page: HttpResponse = super().history_form_view(request, object_id, version_id, shown)
         return page
+
+
+def _told_in_history(request: HttpRequest, obj: Any, entry: LogEntry) -> LogEntry:
+    """Give the newest change of an object, if it is this person's, the reason that the entry tells."""
+    change = obj.history.filter(history_user=request.user.pk, history_change_reason=None).first()
+    if change is not None and change.pk == obj.history.first().pk:
+        change.history_change_reason = entry.get_change_message()[:100]
+        change.save(update_fields=["history_change_reason"])
+    return entry

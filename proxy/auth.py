@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Iterable, Mapping
+import logging
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -19,6 +22,11 @@ from proxy.config import ConfigSnapshot, KeyConfig
 from proxy.errors import ApiError, bad_request
 from proxy.models.client_key import digest_of
 
+log = logging.getLogger("proxy.auth")
+
+REFUSALS_EVERY_S = 60.0
+_PUBLIC_PART = re.compile(r"ccm_[0-9a-f]{8}_")
+"""The beginning of a client key, which the admin shows."""
 _FORWARDING = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via", "cf-connecting-ip")
 
 
@@ -34,13 +42,41 @@ def check(headers: Mapping[str, str], client_host: str, config: ConfigSnapshot) 
     if _key_needed(headers, client_host, host):
         if _shown_keys(headers) and snapshot.in_doubt():
             raise snapshot.unavailable()  # the key may be one that was made since the database went away
-        raise ApiError(
-            401, "authentication_error",
-            "a client key is required: send it as x-api-key or Authorization: Bearer "
-            "(manage.py createclientkey NAME makes one)",
-            {"x-should-retry": "false"},
-        )  # fmt: skip
+        raise _refusal(_shown_keys(headers), client_host)
     return ""
+
+
+class _Refusals:
+    """Refusals for the log: the first one at once, then one line a minute that counts those before it."""
+
+    def __init__(self) -> None:
+        self._since, self._silent_until = 0, 0.0
+
+    def note(self, shown: Sequence[str], client_host: str) -> None:
+        """Count one. Of a key only its public beginning is told, and of what is no key of ours nothing."""
+        self._since += 1
+        now = time.monotonic()
+        if now < self._silent_until:
+            return
+        begins = [found[0] for key in shown if (found := _PUBLIC_PART.match(key))]
+        what = f"key {begins[0]}…" if begins else "something that is no client key" if shown else "no key"
+        log.warning(
+            "refused for want of a valid client key: %d, the last from %s, with %s", self._since, client_host, what
+        )
+        self._since, self._silent_until = 0, now + REFUSALS_EVERY_S
+
+
+REFUSALS = _Refusals()
+
+
+def _refusal(shown: Sequence[str], client_host: str) -> ApiError:
+    """What somebody is told who showed no valid key where one is needed; the log learns of it."""
+    REFUSALS.note(shown, client_host)
+    words = "a client key is required: send it as x-api-key or Authorization: Bearer"
+    if shown:
+        words = "this client key is unknown, revoked or expired: see Client keys in the admin"
+    made = "(manage.py createclientkey NAME makes one)"
+    return ApiError(401, "authentication_error", f"{words} {made}", {"x-should-retry": "false"})
 
 
 def check_host(headers: Mapping[str, str]) -> str:

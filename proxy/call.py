@@ -30,6 +30,8 @@ from proxy.window import scaled
 
 MAX_WHY = 1000
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+_PLAIN_QUOTES = str.maketrans({"“": '"', "”": '"', "’": "'", "…": "..."})
+"""Signs of our own sentences, as a header can carry them."""
 
 
 @dataclass
@@ -183,7 +185,7 @@ class Call:
 
     def why(self) -> str:
         """The decision and everything that happened since, as one printable line."""
-        return _UNPRINTABLE.sub("?", "; ".join(self._why))[:MAX_WHY]
+        return _UNPRINTABLE.sub("?", "; ".join(self._why).translate(_PLAIN_QUOTES))[:MAX_WHY]
 
     def headers(self) -> dict[str, str]:
         """What every proxied answer tells about itself."""

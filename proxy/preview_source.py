@@ -6,6 +6,9 @@ import zlib
 from dataclasses import dataclass
 
 from providers.wire.spans import MalformedJson, dumps, scan_object
+from proxy.errors import ApiError
+from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.inbound.dialects import in_messages
 from proxy.models import RequestLog
 from proxy.preview import COUNT, Question
 
@@ -36,11 +39,12 @@ def _body(row: RequestLog, may_read_bodies: bool, missing: list[str]) -> bytes:
         try:
             body = zlib.decompress(bytes(row.body))
             scan_object(body)
-        except (zlib.error, MalformedJson):
+            if row.inbound_format != ANTHROPIC.name:
+                body = in_messages(body, row.inbound_format).body
+                missing.append("Its body is shown as Messages, whatever the client wrote.")
+        except (zlib.error, MalformedJson, ApiError):
             missing.append("Its body was captured, but not to its end: this is a stand-in with the known fields.")
         else:
-            if row.inbound_format != "anthropic_messages":
-                missing.append("Its body is shown as Messages, which is how the history keeps every request.")
             return body
     elif row.body:
         missing.append("Its body was captured, but you may not read bodies: this is a stand-in with the known fields.")

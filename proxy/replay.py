@@ -19,6 +19,7 @@ from proxy.call import Call
 from proxy.config import ConfigSnapshot
 from proxy.errors import ApiError
 from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.inbound.dialects import in_messages
 from proxy.pipe import Pipe
 from proxy.record import RequestRecord
 from proxy.request_id import new_request_id
@@ -28,7 +29,6 @@ from proxy.selection import Choice, expanded
 AGENT = "replay"
 """The agent in the history, by which replays are told from the requests of clients."""
 MAX_ANSWER = 8 * 1024 * 1024
-_HEADERS = {"anthropic-version": "2023-06-01", "content-type": "application/json"}
 
 
 class NotReplayable(ValueError):
@@ -45,10 +45,10 @@ class Answer:
     problem: str
 
 
-def request_of(body: str) -> MessagesRequest:
-    """The captured text as a request that streams. Raises NotReplayable."""
+def request_of(body: str, inbound_format: str = ANTHROPIC.name) -> MessagesRequest:
+    """The captured text as a request that streams, in Messages whatever it came in. Raises NotReplayable."""
     try:
-        parsed = ANTHROPIC.parse(body.encode("utf-8", "surrogatepass"), _HEADERS, "messages", False)
+        parsed = in_messages(body.encode("utf-8", "surrogatepass"), inbound_format)
         # Streamed, whatever the client wanted: so both answers can be compared by their first content.
         text = with_member(parsed.body, parsed.members, "stream", b"true")
         return replace(parsed, body=text, members=scan_object(text), stream=True).without_subagent_tag()

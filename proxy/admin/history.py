@@ -32,7 +32,7 @@ from providers.unfolded import PageAdmin, display
 from proxy.admin.history_export import as_csv, as_jsonl, body_text, streamed
 from proxy.admin.history_filters import FILTERS
 from proxy.admin.history_list import NEWEST_FIRST, HistoryChangeList, InfinitePaginator
-from proxy.admin.request_view import TONES, facts, pretty, shown_cost, timeline, why_parts
+from proxy.admin.request_view import TONES, ending, facts, pretty, seconds, shown_cost, timeline, why_parts
 from proxy.logbook import LOGBOOK
 from proxy.models import Instance, RequestLog
 from proxy.record import LOST, OPEN
@@ -65,10 +65,10 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
     """What became of each request."""
 
     list_display = (
-        "when", "short_id", "shown_outcome", "shown_status", "asked_for", "served_by", "route", "tries", "tokens",
-        "cost", "duration",
+        "when", "shown_outcome", "asked_for", "served_by", "route", "tries", "tokens", "cost", "duration",
     )  # fmt: skip
-    list_display_links = ("short_id",)
+    # The first column: on a phone the theme calls one without a link “Select record”.
+    list_display_links = ("when",)
     list_filter = FILTERS
     ordering = NEWEST_FIRST
     list_per_page = 50
@@ -196,6 +196,7 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         return {
             "row": row,
             "tone": TONES.get(row.outcome, "bad"),
+            "ending": ending(row),
             "timeline": timeline(row, list(row.attempt_rows.order_by("number"))),
             "why": why_parts(row.why),
             "facts": facts(row),
@@ -208,21 +209,12 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
 
     @display(description="Time", ordering="time")
     def when(self, row: RequestLog) -> str:
-        """The time on one line, to the second."""
+        """The time to the second, and the id's end, whole when pointed at: ids of one hour begin alike."""
         local = timezone.localtime(row.time).strftime("%d %b %H:%M:%S")
-        return format_html('<span class="whitespace-nowrap">{}</span>', local)
+        told = '<span class="whitespace-nowrap" title="{}">{}<br><small>…{}</small></span>'
+        return format_html(told, row.request_id, local, row.request_id[-8:])
 
-    @display(description="Request")
-    def short_id(self, row: RequestLog) -> str:
-        """The id's end, whole when pointed at: columns have little room, and ids of one hour begin alike."""
-        return format_html('<span class="whitespace-nowrap" title="{}">…{}</span>', row.request_id, row.request_id[-8:])
-
-    @display(description="Status")
-    def shown_status(self, row: RequestLog) -> str:
-        """The HTTP status the client saw; none when it saw nothing."""
-        return str(row.status) if row.status else "-"
-
-    @display(description="Asked for → logical model")
+    @display(description="Asked for")
     def asked_for(self, row: RequestLog) -> str:
         """The client's name for the model, and the logical model that served it where that is another."""
         if row.logical_model in ("", row.requested_model):
@@ -236,14 +228,14 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
 
     @display(description="Outcome", label=_COLOURS)
     def shown_outcome(self, row: RequestLog) -> tuple[str, str]:
-        """The outcome as a badge, in words."""
-        return row.outcome, row.get_outcome_display()
+        """The outcome as a badge, in words, with the HTTP status the client saw where that is not 200."""
+        told = row.get_outcome_display()
+        return row.outcome, f"{told} {row.status}" if row.status not in (0, 200) else told
 
     @display(description="Served by")
     def served_by(self, row: RequestLog) -> str:
         """Provider and actual model."""
-        told = '<span class="whitespace-nowrap">{}/<br>{}</span>'
-        return format_html(told, row.provider, row.actual_model) if row.provider else "-"
+        return format_html("{}/<br>{}", row.provider, row.actual_model) if row.provider else "-"
 
     @display(description="Tokens in / out")
     def tokens(self, row: RequestLog) -> str:
@@ -258,8 +250,8 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
 
     @display(description="Took")
     def duration(self, row: RequestLog) -> str:
-        """The whole request in seconds."""
-        return format_html('<span class="whitespace-nowrap">{} s</span>', f"{row.duration_ms / 1000:.2f}")
+        """The whole request."""
+        return format_html('<span class="whitespace-nowrap">{}</span>', seconds(row.duration_ms))
 
 
 def _captured(row: RequestLog) -> dict[str, Any]:
@@ -271,7 +263,7 @@ def _captured(row: RequestLog) -> dict[str, Any]:
     if text is None:
         return {"no_body": "The text was not captured (router settings, History: off, errors or all)."}
     shown, whole = pretty(text)
-    return {"body": shown, "body_whole": whole, "body_characters": len(text)}
+    return {"body": shown, "body_whole": whole, "body_characters": f"{len(text):,}"}
 
 
 def _trouble() -> str:

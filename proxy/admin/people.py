@@ -7,9 +7,10 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from providers.unfolded import AdminPasswordChangeForm, UnfoldAdmin, UserChangeForm, UserCreationForm
+from providers.unfolded import AdminPasswordChangeForm, UnfoldAdmin, UserChangeForm, UserCreationForm, display
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -23,6 +24,21 @@ class PeopleAdmin(UserAdmin, UnfoldAdmin):  # type: ignore[type-arg]
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     filter_horizontal = ()  # its two boxes are wider than the page and name their parts for no screen reader
+    list_display = ("username", "roles", "is_active", "last_login")
+    list_filter = ("groups", "is_active", "is_superuser")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """People with their groups, asked for at once."""
+        found: QuerySet[User] = super().get_queryset(request)
+        return found.prefetch_related("groups")
+
+    @display(description="Roles")
+    def roles(self, person: User) -> str:
+        """What they may do, by their groups; whoever is not staff may not come in at all."""
+        if not person.is_staff:
+            return "may not sign in"
+        names = ["superuser"] if person.is_superuser else sorted(group.name for group in person.groups.all())
+        return ", ".join(names) or "none"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Whoever is no superuser gives rights by groups alone."""

@@ -55,14 +55,14 @@ class ModelPriceAdmin(ConfigAdmin):
     list_select_related = ("provider",)
     actions = ("reset_to_synced",)
     list_before_template = "admin/empty/model_price.html"
-    readonly_fields = ("origin", "synced_prices", "updated_at")
+    readonly_fields = ("told_source", "synced_prices", "updated_at")
     fieldsets = (
         (None, {"fields": ("preset", "provider", "model", "from_tokens")}),
         (
             "USD per million tokens",
             {"fields": ("input", "output", "cache_read", "cache_write", "cache_write_1h", "searches")},
         ),
-        ("Where it comes from", {"fields": ("origin", "synced_prices", "updated_at")}),
+        ("Where it comes from", {"fields": ("told_source", "synced_prices", "updated_at")}),
     )
 
     def save_model(self, request: HttpRequest, obj: ModelPrice, form: Any, change: bool) -> None:
@@ -126,6 +126,11 @@ class ModelPriceAdmin(ConfigAdmin):
     def origin(self, row: ModelPrice) -> tuple[str, str]:
         """Whether a sync wrote it or somebody."""
         return row.source, row.get_source_display()
+
+    @display(description="Source")
+    def told_source(self, row: ModelPrice) -> str:
+        """The same on the page of one price, where the theme knows no badges."""
+        return row.get_source_display()
 
     @display(description="As last synced")
     def synced_prices(self, row: ModelPrice) -> str:

@@ -130,6 +130,29 @@ def shown_cost(cost: Decimal | None, outcome: str) -> str:
     return f"${cost:.4f}" if outcome == "ok" or not cost else f"≥ ${cost:.4f}"
 
 
+def ending(row: RequestLog) -> str:
+    """What the words of a row's error are: what the client was told, or what became of the client; "" without any."""
+    if not row.error:
+        return ""
+    if row.outcome == "client_gone":
+        return "Nobody was there any more to hear the end:"
+    if row.outcome == "interrupted":
+        return "The answer had begun and could not be brought to its end. The client was told:"
+    if row.outcome == "error" and row.attempts > 1:
+        return f"None of {row.attempts} tries brought an answer. The client was told:"
+    return "The client was told:" if row.outcome == "error" else ""
+
+
+def _told_cost(row: RequestLog) -> str:
+    """A cost in words where there is no number: an unknown one is no zero, and nobody called is no cost."""
+    if row.cost_usd is not None or row.outcome == OPEN:
+        return shown_cost(row.cost_usd, row.outcome)
+    if not row.attempts:
+        return ""
+    tokens = row.input_tokens or row.output_tokens or row.cache_read_tokens or row.cache_write_tokens
+    return "not known: a price is missing" if tokens else "not known: no provider told any tokens"
+
+
 def facts(row: RequestLog) -> list[tuple[str, list[tuple[str, str]]]]:
     """Everything else that is known of a request, in groups of name and value; what is empty is left out."""
     groups: list[tuple[str, list[tuple[str, str]]]] = [
@@ -139,7 +162,10 @@ def facts(row: RequestLog) -> list[tuple[str, list[tuple[str, str]]]]:
                 ("Asked for", row.requested_model),
                 ("Decided by", row.route),
                 ("Logical model", row.logical_model),
-                ("Served by", f"{row.provider}/{row.actual_model}" if row.provider else ""),
+                (
+                    "Last tried" if row.outcome == "error" else "Served by",
+                    f"{row.provider}/{row.actual_model}" if row.provider else "",
+                ),
                 ("Stop reason", row.stop_reason),
             ],
         ),
@@ -152,7 +178,7 @@ def facts(row: RequestLog) -> list[tuple[str, list[tuple[str, str]]]]:
                 ("From the cache", f"{row.cache_read_tokens:,}"),
                 ("Into the cache", f"{row.cache_write_tokens:,}"),
                 ("Tokens out", f"{row.output_tokens:,}"),
-                ("Cost", shown_cost(row.cost_usd, row.outcome)),
+                ("Cost", _told_cost(row)),
             ],
         ),
         (

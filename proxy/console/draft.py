@@ -129,4 +129,6 @@ def _simple(body: dict[str, Any]) -> dict[str, Any] | None:
     texts = (system, messages[0]["content"])
     if not all(isinstance(text, str) for text in texts) or not isinstance(tokens, int) or tokens < 1:
         return None
+    if any(len(text.encode("utf-8", "replace")) > MAX_PROMPT_BYTES for text in texts):
+        return None  # the fields would refuse it; as a whole body it may be longer
     return {"system": system, "prompt": messages[0]["content"], "max_tokens": tokens}

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 
-from proxy.console.draft import Draft, drafted
+from proxy.console.draft import MAX_BODY_BYTES, Draft, drafted
 from proxy.console.form import ConsoleForm
 from proxy.console.run import run
+from proxy.errors import ApiError
+from proxy.inbound.anthropic_messages import ANTHROPIC
+from proxy.inbound.dialects import in_messages
 from proxy.models import LogicalModel, RequestLog
 from proxy.pages.base import Page
 
@@ -57,6 +60,17 @@ def _opening(request: HttpRequest) -> _Opening:
     return _Opening(Draft(model)) if model else _Opening()
 
 
+def _captured(row: RequestLog) -> Draft | None:
+    """What was captured, in Messages whatever the client spoke; None for what is damaged or was not kept to its end."""
+    try:
+        said = zlib.decompress(bytes(row.body or b""))
+        if row.inbound_format != ANTHROPIC.name:
+            said = in_messages(said, row.inbound_format).body
+    except (zlib.error, ApiError):
+        return None
+    return drafted(said.decode("utf-8", "replace"))
+
+
 def _repeated(request: HttpRequest, request_id: str) -> _Opening:
     """A request of the history, as far as it was captured and may be read."""
     row = None if "\0" in request_id else RequestLog.objects.filter(request_id=request_id).first()
@@ -68,10 +82,10 @@ def _repeated(request: HttpRequest, request_id: str) -> _Opening:
     if not row.body:
         why = "Only the model is filled in: the text of this request was not captured (router settings, History)."
         return _Opening(only_model, why)
-    try:
-        draft = drafted(zlib.decompress(bytes(row.body)).decode("utf-8", "replace"))
-    except zlib.error:
-        draft = None
+    draft = _captured(row)
     if draft is None:
         return _Opening(only_model, "Only the model is filled in: of the captured text only a part was kept.")
+    if (size := len(draft.body.encode("utf-8", "replace"))) > MAX_BODY_BYTES:
+        too_long = f"Only the model is filled in: {size / 1e6:.1f} MB of text are too much for the console"
+        return _Opening(only_model, f"{too_long}. “Replay against another target” on the page of the request sends it.")
     return _Opening(draft)

@@ -33,8 +33,8 @@ class ReplayPage(Page):
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The form, or why this request cannot be sent again."""
-        return self._shown(request, get_object_or_404(RequestLog, pk=pk))
+        """The form, or why this request cannot be sent again; both answers are asked for until somebody unticks it."""
+        return self._shown(request, get_object_or_404(RequestLog, pk=pk), again=True)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Send it to the chosen target, and to the first one again when asked to; the answers come with the page."""
@@ -48,12 +48,12 @@ class ReplayPage(Page):
         if chosen not in known:
             return self._shown(request, row, status=400, notice="Choose a target that is configured.")
         names = [chosen]
-        if request.POST.get("again") and _first(row) in known:
+        if request.POST.get("again") and _first(row) in known and _first(row) != chosen:
             names.insert(0, _first(row))
-        body = replay.request_of(body_text(row.body) or "")
+        body = replay.request_of(body_text(row.body) or "", row.inbound_format)
         # On the server's own loop, where the upstream connections are; this thread waits.
         answers = async_to_sync(replay.replayed)(body, [known[name] for name in names], config, row.request_id)
-        return self._shown(request, row, chosen=chosen, again=len(names) > 1, answers=answers)
+        return self._shown(request, row, chosen=chosen, again=bool(request.POST.get("again")), answers=answers)
 
     def _shown(
         self, request: HttpRequest, row: RequestLog, *, status: int = 200, chosen: str = "", again: bool = False,
@@ -62,7 +62,7 @@ class ReplayPage(Page):
         config = snapshot.start()
         known = list(replay.targets_of(config)) if config else []
         cards = [_told(answer) for answer in answers or ()]
-        if answers and not again:
+        if len(cards) == 1:
             cards.insert(0, _original(row))
         return self.shown(
             request, status=status, row=row, targets=known, chosen=chosen, again=again, notice=notice, cards=cards,
@@ -90,7 +90,7 @@ def _problem(row: RequestLog) -> str:
             "Set what is captured to “errors” or “all” in the router settings, History: it holds for later requests."
         )
     try:
-        replay.request_of(text)
+        replay.request_of(text, row.inbound_format)
     except NotReplayable as error:
         return str(error)
     return ""

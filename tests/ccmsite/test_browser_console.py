@@ -32,6 +32,19 @@ def listed(page, address):
     return row
 
 
+def tabs(page):
+    """The answer, its raw events, both side by side."""
+    page.click("#console-tab-raw")
+    assert "message_stop" in page.locator("#console-raw").inner_text()
+    assert page.locator("#console-answer").is_hidden()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#console-answer").is_visible() and page.locator("#console-raw").is_visible()
+    answer, raw = (page.locator(f"#console-{name}").bounding_box() for name in ("answer", "raw"))
+    assert answer["x"] + answer["width"] <= raw["x"] and answer["y"] == raw["y"]
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#console-answer").is_visible() and page.locator("#console-raw").is_hidden()
+
+
 def test_a_request_is_sent_and_watched(site, page):
     """Sent, stopped, repeated, failed over, copied: the page shows each step, and markup in an answer stays text."""
     page.goto(f"{site}/admin/console/?model=smart")
@@ -46,11 +59,7 @@ def test_a_request_is_sent_and_watched(site, page):
     assert "asked for by name" in page.locator("#console-decision").inner_text()
     assert "main/b" in page.locator("#console-decision").inner_text()
     assert "end_turn" in page.locator("#console-figures").inner_text()
-    page.click("#console-tab-raw")
-    assert "message_stop" in page.locator("#console-raw").inner_text()
-    assert page.locator("#console-answer").is_hidden()
-    page.keyboard.press("ArrowLeft")
-    assert page.locator("#console-answer").is_visible()
+    tabs(page)
 
     page.uncheck("#console-stream")
     page.check("#console-tools")
@@ -88,6 +97,8 @@ def test_a_request_is_sent_and_watched(site, page):
     page.locator("#console-attempts li").first.wait_for()
     page.click("#console-stop")
     page.get_by_text("You stopped it").wait_for()
+    assert page.locator("#console-attempts li").inner_text().startswith("cut main/stuck")
+    assert page.locator("#console-answer a", has_text="In the history").count() == 1
     assert page.locator("#console-send").is_enabled()
     first = listed(page, f"{site}/admin/proxy/requestlog/?outcome__exact=client_gone")
     assert "client" in first.inner_text().lower()

@@ -25,7 +25,7 @@ def test_a_request_is_found_read_and_sent_again(site, page):
         assert ask(site, "smart").status_code == 200
         page.goto(f"{site}/admin/proxy/requestlog/")
         if page.locator("#result_list tbody tr").count():
-            page.locator("#result_list .field-short_id a").first.click()
+            page.locator("#result_list .field-when a").first.click()
             if page.locator("#request-body").count():
                 break
         page.wait_for_timeout(200)

@@ -142,12 +142,12 @@ def history_opened(site, page, strange):
     found = []
     for _ in range(50):
         page.goto(f"{site}/admin/proxy/requestlog/")
-        if page.locator("#result_list tbody tr").first.locator(".field-shown_status", has_text="529").count():
+        if page.locator("#result_list tbody tr").first.locator(".field-shown_outcome", has_text="529").count():
             break
         page.wait_for_timeout(100)
     for number in (1, 2, 3):
         opened(page, f"{site}/admin/proxy/requestlog/?p={number}", strange)
-        links = page.locator("#result_list .field-short_id a")
+        links = page.locator("#result_list .field-when a")
         found += [link.get_attribute("href").partition("?")[0] for link in links.all()]
     assert len(found) == len(set(found)) == 2 * len(PAYLOADS) + 1
     for address in found:

@@ -30,6 +30,20 @@ def test_a_key_goes_in_and_never_comes_out(admin_client):
     assert (credential.label, credential.reveal()) == ("renamed", SECRET)
 
 
+def test_the_history_of_changes_says_that_a_key_was_replaced(admin_client, admin_user):
+    """A provider's history names who entered a new key, though no column of the provider itself has changed."""
+    form = {**PROVIDER, **inline("credentials", {"label": "k", "secret": SECRET, "enabled": "on"})}
+    admin_client.post(reverse("admin:providers_provider_add"), form)
+    row = Credential.objects.get()
+    new = {"id": row.pk, "provider": row.provider_id, "label": "k", "secret": f"{SECRET}-new", "enabled": "on"}
+    path = reverse("admin:providers_provider_change", args=(row.provider_id,))
+    admin_client.post(path, {**PROVIDER, **inline("credentials", new, initial=1)})
+    change = row.provider.history.first()
+    assert change.history_user == admin_user
+    assert change.history_change_reason.startswith("Changed ") and "credential" in change.history_change_reason
+    assert SECRET not in change.history_change_reason
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

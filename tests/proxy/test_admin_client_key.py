@@ -147,3 +147,29 @@ def test_the_list_tells_what_keys_were_used_for(admin_client, laptop, django_ass
         in admin_client.get(reverse("admin:proxy_clientkey_change", args=(laptop.pk,))).content.decode()
     )
     assert key_use.of(["old"], now - timedelta(days=30)) == {}
+
+
+def test_the_history_of_changes_says_that_a_key_was_rotated(admin_client, admin_user, laptop):
+    """Who, and what: neither the hash nor the beginning of a key is a column that it compares."""
+    rotate(admin_client, laptop, "24")
+    change = laptop.history.first()
+    assert change.history_user == admin_user
+    assert change.history_change_reason == "Rotated; the old key works for one more day"
+    page = admin_client.get(reverse("admin:proxy_clientkey_history", args=(laptop.pk,))).content.decode()
+    assert "Rotated; the old key works for one more day" in page
+
+
+def test_a_new_key_for_a_revoked_row_says_that_it_is_refused(admin_client, laptop):
+    """Somebody would copy it, and be let in nowhere."""
+    ClientKey.objects.update(enabled=False)
+    assert "It is revoked and lets nobody in" in rotate(admin_client, laptop, "0").content.decode()
+    ClientKey.objects.update(enabled=True)
+    laptop.refresh_from_db()
+    assert "It is revoked" not in rotate(admin_client, laptop, "0").content.decode()
+
+
+def test_a_page_is_headed_by_the_name_as_it_is(admin_client, laptop):
+    """Names are told apart by case, which the theme's capital letter would hide; the table keeps its own."""
+    page = admin_client.get(reverse("admin:proxy_clientkey_change", args=(laptop.pk,))).content.decode()
+    assert "laptop" in page and "Laptop" not in page
+    assert "Client keys" in page

@@ -148,3 +148,23 @@ def test_costs_are_on_the_list_and_the_page(admin_client):
     assert "$1.2500" in listed(admin_client)[1]
     page = admin_client.get(reverse("admin:proxy_requestlog_change", args=(row.pk,))).content.decode()
     assert "$1.2500" in page and "≥ $0.5000" in page
+
+
+def test_a_row_fits_a_laptop_and_a_phone(admin_client, settings):
+    """Time and id share a column and so do outcome and status; no cell is called “Select record”."""
+    settings.TIME_ZONE = "Europe/Berlin"
+    make(1)
+    RequestLog.objects.update(outcome="error", status=529, duration_ms=7)
+    _, text = listed(admin_client)
+    assert "Select record" not in text and 'data-label="Time"' in text
+    assert 'title="req_0"' in text and "error 529" in text and "7 ms" in text
+    assert "Times in Europe/Berlin" in text
+    assert len(admin_client.get(reverse("admin:proxy_requestlog_changelist")).context["cl"].list_display) == 9
+
+
+def test_a_search_that_finds_nothing_says_what_an_id_is(admin_client):
+    """And where else to look; one that finds something says nothing of the kind."""
+    make(2)
+    assert "found whole and in its own case only" in listed(admin_client, "?q=REQ_1")[1]
+    assert "found whole" not in listed(admin_client, "?q=req_1")[1]
+    assert "found whole" not in listed(admin_client, "?outcome__exact=error")[1]

@@ -228,6 +228,21 @@ def test_the_time_filter_leaves_out_what_is_older(admin_client, rows):
         assert [row.request_id for row in listed] == expected
 
 
+def test_the_history_of_changes_says_who_and_what(admin_client, admin_user):
+    """Each change leads to its version; a link that was empty is no deleted row, and nobody is called None."""
+    RouterSettings.objects.create(default=None)
+    row = RouterSettings.objects.get()
+    row.default = LogicalModel.objects.create(name="smart")
+    row.save()
+    row.retention_days, row._change_reason = 7, "<b>told</b>"
+    row.save()
+    page = admin_client.get(reverse("admin:proxy_routersettings_history", args=(row.pk,))).content.decode()
+    version = reverse("admin:proxy_routersettings_simple_history", args=(row.pk, row.history.first().pk))
+    assert version in page and "a command or the server" in page and "&lt;b&gt;told&lt;/b&gt;" in page
+    assert "<del>30</del>" in page and "<ins>7</ins>" in page and "<ins>smart</ins>" in page
+    assert "None" not in page.partition('id="change-history"')[2].partition("</table>")[0]
+
+
 def test_the_history_of_a_provider_tells_no_secret(admin_client, rows):
     """Changes of configuration are listed and shown as they were, without anything secret."""
     provider, model, _ = rows

@@ -110,3 +110,9 @@ def test_an_empty_list_says_how_to_fill_it(admin_client):
 def test_prices_are_shown_without_idle_zeros(price, told):
     """And never with an exponent."""
     assert shown(price) == told
+
+
+def test_the_page_of_a_price_says_in_words_where_it_comes_from(admin_client, row):
+    """The badge of the list is two values, which its page would show as such."""
+    page = admin_client.get(reverse("admin:proxy_modelprice_change", args=[row.pk])).content.decode()
+    assert "synced" in page and "&#x27;synced&#x27;" not in page

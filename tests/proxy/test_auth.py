@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -122,3 +123,41 @@ def test_an_unknown_key_may_be_a_new_one_while_the_database_is_away(monkeypatch,
     with pytest.raises(ApiError) as refused:
         auth.check(far, "127.0.0.1", ConfigSnapshot())
     assert refused.value.status == 401
+
+
+@pytest.mark.parametrize(
+    ("shown", "told", "logged"),
+    [
+        ({}, "a client key is required", "with no key"),
+        ({"x-api-key": KEY.replace("1", "9")}, "unknown, revoked or expired", "with key ccm_92345678_…"),
+        (
+            {"authorization": "Bearer sk-ant-secret"},
+            "unknown, revoked or expired",
+            "with something that is no client key",
+        ),
+    ],
+)
+def test_a_refusal_tells_the_client_what_to_mend_and_the_log_whose_key_it_was(
+    settings, caplog, monkeypatch, shown, told, logged
+):
+    """Whoever showed a key is not asked to send one; the log has the part of a key that the admin shows."""
+    settings.CCM_REQUIRE_CLIENT_KEY = "always"
+    monkeypatch.setattr(auth, "REFUSALS", auth._Refusals())
+    with pytest.raises(ApiError) as refused:
+        auth.check({**LOOPBACK, **shown}, "192.0.2.7", config())
+    assert told in refused.value.message and "createclientkey" in refused.value.message
+    assert f"1, the last from 192.0.2.7, {logged}" in caplog.text
+    assert "sk-ant" not in caplog.text and "kkkk" not in caplog.text
+
+
+def test_a_flood_of_refusals_does_not_fill_the_log(settings, caplog, monkeypatch):
+    """After the first line there is one a minute, with the number of those before it."""
+    settings.CCM_REQUIRE_CLIENT_KEY = "always"
+    now = [1000.0]
+    monkeypatch.setattr(auth, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(auth, "REFUSALS", auth._Refusals())
+    for seconds in (0, 1, 58, 1):
+        now[0] += seconds
+        with pytest.raises(ApiError):
+            auth.check(LOOPBACK, "192.0.2.7", config())
+    assert [record.args[0] for record in caplog.records] == [1, 3]

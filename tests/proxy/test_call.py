@@ -230,3 +230,8 @@ def test_what_the_translation_left_out_is_told(preset, told):
     call.request = dialect_of("/v1/responses").parse(body, {}, "messages", False)
     call.request_for(to)
     assert ("one/m: tools dropped: mcp" in call.why()) is told
+
+
+def test_names_in_the_reasons_keep_their_quotes():
+    """A header carries no curly quotes: the straight ones stand in for them, not question marks."""
+    assert call_of(why="X-Provider asks for “one”").why() == 'X-Provider asks for "one"'

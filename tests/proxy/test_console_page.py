@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from providers.wire.sse import SseDecoder
 from proxy import snapshot
+from proxy.console.draft import MAX_BODY_BYTES, MAX_PROMPT_BYTES
 from proxy.models import LogicalModel, RequestLog
 from tests import cast
 from tests.live import config_of
@@ -78,6 +79,15 @@ class TestOpening:
         values, _ = opened(admin_client, "?request=req_1")
         assert len(json.loads(values["body"])["messages"]) == 2
 
+    def test_what_an_openai_client_said_is_opened_as_messages(self, admin_client):
+        """The console sends Messages: a Chat body would be refused, or mean something else."""
+        said = {"model": "m", "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}]}
+        captured(json.dumps(said), inbound_format="openai_chat")
+        values, shown = opened(admin_client, "?request=req_1")
+        body = json.loads(values["body"])
+        assert [turn["role"] for turn in body["messages"]] == ["user"] and "s" in json.dumps(body["system"])
+        assert "Only the model" not in shown
+
     @pytest.mark.parametrize(
         ("text", "words"),
         [(None, "was not captured"), ('{"model": "m", "messages": [{"ro', "only a part"), ("", "only a part")],
@@ -88,6 +98,17 @@ class TestOpening:
         values, shown = opened(admin_client, "?request=req_1")
         assert (values["model"], values["prompt"], values["stream"]) == ("claude-x", "", True)
         assert words in shown
+
+    @pytest.mark.parametrize(
+        ("characters", "filled"), [(MAX_PROMPT_BYTES, "prompt"), (MAX_PROMPT_BYTES + 1, "body"), (MAX_BODY_BYTES, "")]
+    )
+    def test_long_text_goes_where_it_can_be_sent_from(self, admin_client, characters, filled):
+        """Too long for the prompt it is a whole body; what the console could not send is not put into the page."""
+        captured(json.dumps({"model": "m", "messages": [{"role": "user", "content": "x" * characters}]}))
+        values, shown = opened(admin_client, "?request=req_1")
+        assert {name for name in ("prompt", "body") if "xxx" in values[name]} == ({filled} if filled else set())
+        assert ("too much for the console" in shown) is (not filled)
+        assert ("“Replay against another target”" in shown) is (not filled)
 
     def test_damaged_text_is_no_error(self, admin_client):
         """A body that cannot be unpacked is like one that was cut."""

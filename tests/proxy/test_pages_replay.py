@@ -55,6 +55,7 @@ def test_the_form_offers_every_target_and_sends_nothing(admin_client, row, sent)
     text = opened(admin_client, row).content.decode()
     assert '<option value="a/m"' in text and '<option value="b/m"' in text and "paid for" in text
     assert sent == []
+    assert 'name="again" value="1" checked' in text  # both answers side by side are what the page is for
 
 
 def test_one_answer_beside_what_is_known_of_the_first(admin_client, row, sent):
@@ -71,6 +72,8 @@ def test_both_are_asked_when_that_is_wanted(admin_client, row, sent):
     text = opened(admin_client, row, {"target": "b/m", "again": "1"}).content.decode()
     assert sent == [(["a/m", "b/m"], "req_first")]
     assert text.index("a/m said") < text.index("b/m said") and "The first time" not in text
+    opened(admin_client, row, {"target": "a/m", "again": "1"})
+    assert sent[1:] == [(["a/m"], "req_first")]  # nobody pays twice for the same answer
 
 
 @pytest.mark.parametrize(

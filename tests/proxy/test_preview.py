@@ -59,7 +59,7 @@ def test_it_says_what_a_real_request_is_told(live, upstream):
     found = asked(config, body)
     told = httpx.post(f"{live.url}/v1/messages", json=body, trust_env=False).headers
     assert (told["x-ccm-why"], told["x-ccm-route"], told["x-ccm-model"]) == (
-        found.why.replace("“", "?").replace("”", "?"), found.reason, found.logical_model,
+        found.why.replace("“", '"').replace("”", '"'), found.reason, found.logical_model,
     )  # fmt: skip
     assert f"{told['x-ccm-provider']}/{told['x-ccm-actual-model']}" == str(found.steps[0].target)
 

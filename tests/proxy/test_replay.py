@@ -50,6 +50,16 @@ def test_what_was_cut_cannot_be_sent_again(body):
         request_of(body)
 
 
+def test_a_request_of_another_dialect_is_sent_again_in_messages():
+    """What a Chat or Responses client said is asked in the words that all targets can be asked in."""
+    for name, said in (("openai_chat", {"messages": BODY["messages"]}), ("openai_responses", {"input": "hi"})):
+        request = request_of(json.dumps({"model": "smart", **said}), name)
+        assert request.stream and request.source is None
+        assert [turn["role"] for turn in json.loads(request.body)["messages"]] == ["user"]
+    with pytest.raises(NotReplayable):
+        request_of(json.dumps({"model": "smart", "messages": BODY["messages"]}), "openai_responses")
+
+
 def test_every_target_is_offered_once():
     """By provider and model, in order, whatever logical models lead there."""
     one, two = cast.target("b", model="m"), cast.target("a", model="m")

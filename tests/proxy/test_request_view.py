@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from ccmsite.roles import OPERATOR, VIEWER
-from proxy.admin.request_view import SHOWN_CHARACTERS, pretty, timeline, why_parts
+from proxy.admin.request_view import SHOWN_CHARACTERS, ending, facts, pretty, timeline, why_parts
 from proxy.models import AttemptLog, RequestLog
 
 WHY = (
@@ -119,6 +119,7 @@ def test_a_viewer_sees_no_captured_text_and_sends_nothing(client, stored):
     """Neither the text nor the links to what takes other rights."""
     text = seen_by(client, VIEWER, stored)
     assert "alert(1)" not in text and "Request body" not in text
+    assert "Your role may not read what people wrote" in text
     assert "replay" not in text and "console/?request" not in text
     assert client.get(reverse("admin:proxy_requestlog_body", args=(stored.pk,))).status_code == 403
 
@@ -141,3 +142,55 @@ def test_a_request_that_called_nobody_says_so(admin_client, stored):
     AttemptLog.objects.all().delete()
     text = admin_client.get(reverse("admin:proxy_requestlog_change", args=(stored.pk,))).content.decode()
     assert "No provider was called" in text and "ccm-axis" not in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempts", "told"),
+    [
+        ("error", 4, "None of 4 tries brought an answer. The client was told:"),
+        ("error", 1, "The client was told:"), ("error", 0, "The client was told:"),
+        ("interrupted", 2, "The answer had begun and could not be brought to its end. The client was told:"),
+        ("client_gone", 1, "Nobody was there any more to hear the end:"), ("lost", 1, ""),
+    ],
+)  # fmt: skip
+def test_the_words_of_an_error_say_whose_they_are(outcome, attempts, told):
+    """The last upstream's words alone would look like the whole reason."""
+    assert ending(row_of(outcome=outcome, attempts=attempts, error="busy")) == told
+    assert ending(row_of(outcome=outcome, attempts=attempts)) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"attempts": 1, "input_tokens": 12}, "not known: a price is missing"),
+        ({"attempts": 1, "outcome": "error"}, "not known: no provider told any tokens"),
+        ({"attempts": 0, "outcome": "error"}, None), ({"attempts": 1, "cost_usd": Decimal(0)}, "$0.0000"),
+    ],
+)  # fmt: skip
+def test_a_cost_that_is_not_known_says_why(fields, told):
+    """Never zero, and no word of a cost where nobody was called."""
+    (measured,) = [pairs for title, pairs in facts(row_of(**fields)) if title == "Measured"]
+    assert dict(measured).get("Cost") == told
+
+
+@pytest.mark.parametrize(
+    ("outcome", "name"), [("ok", "Served by"), ("interrupted", "Served by"), ("error", "Last tried")]
+)
+def test_a_failed_request_was_served_by_nobody(outcome, name):
+    """The last target is told as what it was."""
+    (route,) = [
+        dict(pairs)
+        for title, pairs in facts(row_of(outcome=outcome, provider="a", actual_model="m"))
+        if title == "Route"
+    ]
+    assert route == {name: "a/m"}
+
+
+def test_who_left_is_no_alarm(admin_client, stored):
+    """The end of a client that left stands in no red frame, and the page leads to no history of changes."""
+    RequestLog.objects.update(outcome="client_gone")
+    text = admin_client.get(reverse("admin:proxy_requestlog_change", args=(stored.pk,))).content.decode()
+    assert "ccm-alert" not in text and "/history/" not in text.replace(reverse("pages:replay", args=(stored.pk,)), "")
+    RequestLog.objects.update(outcome="error")
+    text = admin_client.get(reverse("admin:proxy_requestlog_change", args=(stored.pk,))).content.decode()
+    assert "ccm-alert" in text and "UTC" in text

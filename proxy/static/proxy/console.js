@@ -29,7 +29,7 @@
 
   function post(values, signal) {
     const headers = { "X-CSRFToken": form.elements.csrfmiddlewaretoken.value };
-    return fetch(location.pathname, { method: "POST", body: values, headers, signal, credentials: "same-origin" });
+    return fetch(location.href, { method: "POST", body: values, headers, signal, credentials: "same-origin" });
   }
 
   // Null when the answer is a refusal, which is told.
@@ -39,6 +39,8 @@
       complain((await response.json()).errors, "");
     } else if (response.status === 403) {
       complain({}, "Not allowed. Load the page again; if that does not help, ask for the right to use the console.");
+    } else if (response.status === 413) {
+      complain({}, "That is too much text for the console. “Replay” on the page of a captured request sends longer ones.");
     } else if (response.redirected) {
       complain({}, "You are signed out. Load the page again and sign in.");
     } else {
@@ -126,19 +128,20 @@
   }
 
   function tabs() {
-    const all = ["answer", "raw"];
+    const all = ["answer", "raw", "both"];
     const choose = (chosen) => {
       for (const name of all) {
         part(`tab-${name}`).setAttribute("aria-selected", String(name === chosen));
         part(`tab-${name}`).tabIndex = name === chosen ? 0 : -1;
-        part(name).hidden = name !== chosen;
       }
+      for (const name of ["answer", "raw"]) part(name).hidden = chosen !== "both" && name !== chosen;
     };
     for (const name of all) {
       part(`tab-${name}`).addEventListener("click", () => choose(name));
       part(`tab-${name}`).addEventListener("keydown", (event) => {
         if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
-        const other = all.find((one) => one !== name);
+        const step = event.key === "ArrowRight" ? 1 : all.length - 1;
+        const other = all[(all.indexOf(name) + step) % all.length];
         choose(other);
         part(`tab-${other}`).focus();
       });

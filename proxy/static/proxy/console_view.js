@@ -9,8 +9,13 @@ window.ccmConsoleView = (() => {
   let attempts = new Map(); // number → its row
   let raw = 0;
   let begun = 0;
+  let request = ""; // its id in the history, once it is known
 
-  const seconds = (ms) => (ms === null || ms === undefined ? "–" : `${(ms / 1000).toFixed(2)} s`);
+  function seconds(ms) {
+    if (ms === null || ms === undefined) return "–";
+    return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+  }
+
   const words = (text) => text.replaceAll("_", " ");
 
   function made(tag, kind, ...content) {
@@ -29,10 +34,12 @@ window.ccmConsoleView = (() => {
     blocks = new Map();
     attempts = new Map();
     raw = 0;
+    request = "";
     begun = performance.now();
     for (const name of ["decision", "attempts", "figures", "answer", "raw"]) part(name).replaceChildren();
     for (const name of ["why", "clock", "raw-count"]) part(name).textContent = "";
     part("no-attempt").hidden = false;
+    part("no-attempt").textContent = "None yet.";
     part("measured").hidden = true;
     part("empty").hidden = true;
     part("result").hidden = false;
@@ -41,6 +48,7 @@ window.ccmConsoleView = (() => {
   }
 
   function decision(told) {
+    request = told.request_id;
     const model = told.model || "no logical model";
     const asked = told.asked_for === told.model ? model : `${told.asked_for} → ${model}`;
     const targets = made("ol", "ccm-order");
@@ -65,8 +73,8 @@ window.ccmConsoleView = (() => {
       attempts.set(told.number, row);
       part("no-attempt").hidden = true;
     }
-    const kinds = { ok: "ok", client_gone: "info" };
-    const status = told.status && told.outcome !== "ok" ? ` ${told.status}` : "";
+    const kinds = { ok: "ok", client_gone: "info", incapable: "info", interrupted: "warn" };
+    const status = told.status && told.status !== 200 ? ` ${told.status}` : "";
     let badge = told.first_content_ms === null ? made("span", "ccm-badge info", "calling") : made("span", "ccm-badge info", "answering");
     if (told.outcome) badge = made("span", `ccm-badge ${kinds[told.outcome] || "bad"}`, words(told.outcome) + status);
     const times = [`after ${seconds(told.started_ms)}`];
@@ -75,6 +83,7 @@ window.ccmConsoleView = (() => {
     if (told.drill) times.push("a drill made it fail");
     row.replaceChildren(badge, ` ${told.provider}/${told.actual_model} `, made("span", "ccm-quiet", times.join(", ")));
     if (told.message) row.append(made("div", "ccm-quiet", told.message));
+    row.dataset.open = told.outcome ? "" : "yes";
     if (told.first_content_ms !== null && !told.outcome) state("answering", "info");
   }
 
@@ -142,23 +151,29 @@ window.ccmConsoleView = (() => {
     part("figures").append(made("div", "", made("dt", "ccm-quiet", name), made("dd", "", value)));
   }
 
+  function historyLink(id) {
+    if (!page.dataset.maySeeHistory || !id) return "";
+    const link = made("a", "", "In the history");
+    link.href = `${page.dataset.history}?q=${encodeURIComponent(id)}`;
+    return link;
+  }
+
   function summary(told) {
+    if (!told.attempts) part("no-attempt").textContent = "No provider was called.";
     figure("Tokens in", told.input_tokens.toLocaleString());
     if (told.cache_read_tokens) figure("Cache read", told.cache_read_tokens.toLocaleString());
     if (told.cache_write_tokens) figure("Cache write", told.cache_write_tokens.toLocaleString());
     figure("Tokens out", told.output_tokens.toLocaleString());
     if (told.thinking_tokens) figure("Of these, thinking", told.thinking_tokens.toLocaleString());
-    figure("Cost", told.cost_usd === null ? "not known" : `$${Number(told.cost_usd).toFixed(6)}`);
+    const unknown = told.attempts ? "not known" : "–";
+    figure("Cost", told.cost_usd === null ? unknown : `$${Number(told.cost_usd).toFixed(6)}`);
     figure("First content", seconds(told.first_content_ms));
     figure("Took", seconds(told.duration_ms));
     figure("Stop reason", told.stop_reason || "–");
     part("why").textContent = told.why;
     part("clock").textContent = "";
-    if (page.dataset.maySeeHistory) {
-      const link = made("a", "", "In the history");
-      link.href = `${page.dataset.history}?q=${encodeURIComponent(told.request_id)}`;
-      figure("Request", link);
-    }
+    const link = historyLink(told.request_id);
+    if (link) figure("Request", link);
     part("measured").hidden = false;
     if (told.outcome === "ok") state(told.attempts > 1 ? "ok, failed over" : "ok", told.attempts > 1 ? "warn" : "ok");
     else state(`${told.outcome === "error" ? "failed" : words(told.outcome)} ${told.status || ""}`, told.outcome === "interrupted" ? "warn" : "bad");
@@ -166,7 +181,10 @@ window.ccmConsoleView = (() => {
 
   function ended(text) {
     state("stopped", "warn");
-    part("answer").append(made("p", "ccm-quiet", text));
+    for (const row of attempts.values()) {
+      if (row.dataset.open) row.firstChild.replaceWith(made("span", "ccm-badge warn", "cut"));
+    }
+    part("answer").append(made("p", "ccm-quiet", `${text} `, historyLink(request)));
   }
 
   function clock() {

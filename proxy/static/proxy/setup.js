@@ -1,6 +1,6 @@
 "use strict";
 
-// The set-up of a provider: lists that filter as one types, a name that follows the choice, a button that says it is busy.
+// The set-up of a provider: lists that filter as one types, a name that follows the choice. And a button that says it is busy.
 
 (function () {
   const search = document.getElementById("setup-search");
