@@ -41,7 +41,7 @@ class Tail:
         """Events that no viewer was ever sent: too many waited, or the channel layer was away."""
         self._waiting: deque[Event] = deque()
         self._pump: asyncio.Task[None] | None = None
-        self._gone = 0
+        self._gone = self._missing = 0
 
     def began(self, record: RequestRecord) -> None:
         """Tell that a request has its targets."""
@@ -108,10 +108,24 @@ class Tail:
         self._gone += len(events)
         try:
             async with asyncio.timeout(SEND_S):
-                await get_channel_layer().group_send(GROUP, message)
+                await _group_send(message)
         except AWAY as error:
             self.dropped += len(events)
-            log.warning("the live view misses %d events: the channel layer is away (%r)", len(events), error)
+            if not self._missing:
+                told = f"{type(error).__name__}: {error}"
+                log.warning("the live view misses requests until the channel layer (REDIS_URL) is back: %s", told)
+            self._missing += len(events)
+        else:
+            if self._missing:
+                log.warning("the channel layer is back; the live view has missed %d events", self._missing)
+            self._missing = 0
+
+
+async def _group_send(message: dict[str, Any]) -> None:
+    try:
+        await get_channel_layer().group_send(GROUP, message)
+    except RedisError:  # the first word on a connection that a restarted Redis knows no more is lost
+        await get_channel_layer().group_send(GROUP, message)
 
 
 def _described(record: RequestRecord) -> Event:

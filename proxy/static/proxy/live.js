@@ -13,7 +13,8 @@
   let isPaused = false;
   let retry = 1000;
   let words = [];
-  let gap = { from: null, told: "" }; // when the connection ended, and the last time that it was gone in words
+  let gap = { from: null, told: "" }; // since when nothing is seen, and the last time that it was so in words
+  let sighted = null; // when it was last known that everything is seen
 
   const OUTCOMES = { ok: "ok", error: "bad", interrupted: "warn", client_gone: "info" };
   const WORDS = { ok: "ok", error: "failed", interrupted: "interrupted", client_gone: "client left" };
@@ -178,6 +179,17 @@
     part("state").className = `ccm-badge ${kind}`;
   }
 
+  function loseSight() {
+    doubt();
+    gap.from = gap.from || sighted;
+  }
+
+  function regainSight() {
+    sighted = new Date();
+    if (!gap.from) return;
+    gap = { from: null, told: `nothing seen ${gap.from.toLocaleTimeString()} to ${sighted.toLocaleTimeString()}` };
+  }
+
   // What the end of a connection means; undefined: trying again helps nobody.
   function farewell(code, wasOpen) {
     if (code === 4403) return undefined;
@@ -202,8 +214,7 @@
       socket.close();
       missed.before += missed.now;
       missed.now = 0;
-      doubt();
-      if (wasOpen) gap.from = new Date(heard);
+      loseSight();
       const why = farewell(code, wasOpen);
       if (why === undefined) {
         say("not allowed: sign in again", "bad");
@@ -215,16 +226,17 @@
     }
     socket.onmessage = (message) => {
       if (over) return;
-      if (gap.from) {
-        gap.told = `not connected ${gap.from.toLocaleTimeString()} to ${new Date().toLocaleTimeString()}`;
-        gap.from = null;
-      }
       retry = 1000;
       wasOpen = true;
       heard = Date.now();
       const batch = JSON.parse(message.data);
-      if (batch.away) say("Redis does not answer: requests are served but not shown", "warn");
-      else say("live", "ok");
+      if (batch.away) {
+        loseSight();
+        say("Redis does not answer: requests are served but not shown", "warn");
+      } else {
+        regainSight();
+        say("live", "ok");
+      }
       receive(batch);
       socket.send(batch.token);
     };
