@@ -78,11 +78,11 @@
     const a = link(known);
     cell(row, a, "nowrap");
     if (focused) a.focus({ preventScroll: true });
-    cell(row, state(known));
+    cell(row, state(known), "nowrap");
+    known.took = cell(row, age(known), "number nowrap");
     const asked = event.logical_model && event.logical_model !== event.requested_model
       ? `${event.requested_model} → ${event.logical_model}` : event.requested_model;
     cell(row, asked);
-    cell(row, event.route, "nowrap");
     const where = cell(row, event.kind === "failed" ? "" : served(event), "wide");
     for (const failure of failures) {
       const line = document.createElement("div");
@@ -96,11 +96,11 @@
       line.textContent = event.error;
       where.append(line);
     }
-    cell(row, event.client_key || "");
+    cell(row, runs(known) ? "" : `${event.input_tokens.toLocaleString()} / ${event.output_tokens.toLocaleString()}`, "number nowrap");
+    cell(row, seconds(event.first_content_ms), "number nowrap");
     cell(row, event.attempt ? String(event.attempt) : "", "number");
-    cell(row, seconds(event.first_content_ms), "number");
-    known.took = cell(row, age(known), "number");
-    cell(row, runs(known) ? "" : `${event.input_tokens.toLocaleString()} / ${event.output_tokens.toLocaleString()}`, "number");
+    cell(row, event.route, "nowrap");
+    cell(row, event.client_key || "");
     const cells = Array.from(row.cells, (one) => one.textContent).join(" ");
     known.text = `${cells} ${event.session || ""} ${event.id}`.toLowerCase();
     hide(known);
