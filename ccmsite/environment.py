@@ -5,6 +5,7 @@ Values are only read here; whether they make sense is for the system checks to s
 
 from __future__ import annotations
 
+import hmac
 import os
 from pathlib import Path
 
@@ -74,3 +75,11 @@ def anchored_database_url(url: str) -> str:
     if not url.startswith(prefix) or path.startswith("/") or path == ":memory:":
         return url
     return f"{prefix}{BASE_DIR / path}"
+
+
+def layer_prefix(secret_key: str) -> str:
+    """What our channels begin with in Redis: whoever shares the server, even another of us, has others.
+
+    Its database numbers do not part what is published.
+    """
+    return f"ccm-{hmac.new(secret_key.encode(), b'channel layer', 'sha256').hexdigest()[:16]}-"

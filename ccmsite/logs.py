@@ -71,5 +71,7 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
             "daphne": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
             "aiohttp": {"level": "WARNING"},
+            # A traceback each second while Redis is away, of each process; proxy.tail says when it goes and comes.
+            "channels_redis.pubsub": {"level": "CRITICAL"},
         },
     }

@@ -26,6 +26,9 @@ BATCH = 100
 SEND_S = 0.5
 MAX_WAITING = 2_000
 
+AWAY = (OSError, TimeoutError, RedisError)
+"""What a channel layer raises that cannot be reached."""
+
 Event = dict[str, Any]
 
 
@@ -38,7 +41,7 @@ class Tail:
         """Events that no viewer was ever sent: too many waited, or the channel layer was away."""
         self._waiting: deque[Event] = deque()
         self._pump: asyncio.Task[None] | None = None
-        self._batches = 0
+        self._gone = self._missing = 0
 
     def began(self, record: RequestRecord) -> None:
         """Tell that a request has its targets."""
@@ -88,6 +91,7 @@ class Tail:
         if len(self._waiting) >= MAX_WAITING:
             self._waiting.popleft()
             self.dropped += 1
+            self._gone += 1
         self._waiting.append(event)
         if self._pump is not None and not self._pump.done() and not self._pump.get_loop().is_closed():
             return
@@ -105,14 +109,29 @@ class Tail:
                 await self._send([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
 
     async def _send(self, events: list[Event]) -> None:
-        self._batches += 1
-        message = {"type": "tail.batch", "process": self.process, "number": self._batches, "events": events}
+        # The first event's number: a viewer sees by it how many he has missed, whoever dropped them.
+        message = {"type": "tail.batch", "process": self.process, "number": self._gone + 1, "events": events}
+        self._gone += len(events)
         try:
             async with asyncio.timeout(SEND_S):
-                await get_channel_layer().group_send(GROUP, message)
-        except (OSError, TimeoutError, RedisError) as error:
+                await _group_send(message)
+        except AWAY as error:
             self.dropped += len(events)
-            log.warning("the live view misses %d events: the channel layer is away (%s)", len(events), error)
+            if not self._missing:
+                told = f"{type(error).__name__}: {error}"
+                log.warning("the live view misses requests until the channel layer (REDIS_URL) is back: %s", told)
+            self._missing += len(events)
+        else:
+            if self._missing:
+                log.warning("the channel layer is back; the live view has missed %d events", self._missing)
+            self._missing = 0
+
+
+async def _group_send(message: dict[str, Any]) -> None:
+    try:
+        await get_channel_layer().group_send(GROUP, message)
+    except RedisError:  # the first word on a connection that a restarted Redis knows no more is lost
+        await get_channel_layer().group_send(GROUP, message)
 
 
 def _is_heard() -> bool:

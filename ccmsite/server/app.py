@@ -20,6 +20,7 @@ from ccmsite.server.channel import Factory, Pace
 from ccmsite.server.inbox import Inbox
 from ccmsite.server.request import Gate, Request
 from ccmsite.server.watchdog import Watchdog
+from ccmsite.server.websocket import WebSocket
 
 log = logging.getLogger("ccmsite.server")
 
@@ -35,6 +36,8 @@ FAREWELL_S = 3.0
 """Seconds that a request gets to clean up once it was told that its client is gone."""
 LOOKS_PER_WINDOW = 10
 PARENT_POLL_S = 1.0
+GOING_AWAY = 1001
+"""A WebSocket's word for a server that ends: the page may come again at once."""
 THREADS = 16
 """For name look-ups and the snapshot; one dead provider's look-ups must not hold up the others'."""
 
@@ -79,6 +82,7 @@ class Server(daphne_server.Server):
 
     def _open(self) -> None:
         self.http_factory = Factory(self)
+        self.ws_factory.protocol = WebSocket
         family = self._listener.family
         self._listener.setblocking(False)
         self._port = reactor.adoptStreamPort(self._listener.fileno(), family, self.http_factory)
@@ -146,6 +150,9 @@ class Server(daphne_server.Server):
             self.draining = True
             for channel in list(self.http_factory.channels):
                 channel.drain()
+            for protocol in self._running():
+                if not isinstance(protocol, Request):
+                    _say_goodbye(protocol)  # a page that is only watched would hold up the end
             await self._wait_for_requests(self._drain_s)
             for protocol in self._running():
                 _say_goodbye(protocol)
@@ -200,7 +207,9 @@ def _say_goodbye(protocol: Any) -> None:
     if queue is not None and isinstance(protocol, Request):
         queue.put_nowait({"type": "http.disconnect"})
     elif queue is not None:
-        queue.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        if protocol.state == protocol.STATE_OPEN:
+            protocol.sendCloseFrame(code=GOING_AWAY)
+        queue.put_nowait({"type": "websocket.disconnect", "code": GOING_AWAY})
 
 
 def run(build: Callable[[], Any], listener: socket.socket, **options: Any) -> None:

@@ -143,10 +143,7 @@ class Request(WebRequest):
                 return
 
     def _unsent(self) -> int:
-        # What the transport still holds; zero for a transport that does not say.
-        transport = getattr(self._connection, "transport", None)
-        held = len(getattr(transport, "dataBuffer", b"")) + getattr(transport, "_tempDataLen", 0)
-        return int(held - getattr(transport, "offset", 0))
+        return unsent_bytes(getattr(self._connection, "transport", None))
 
     def _let_go(self) -> None:
         if self._braking:
@@ -190,3 +187,9 @@ class Request(WebRequest):
         headers = [(b"content-type", b"application/json"), (b"request-id", request_id.encode())]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
         self.handle_reply({"type": "http.response.body", "body": dialect.render_error(error, request_id)})
+
+
+def unsent_bytes(transport: Any) -> int:
+    """What a transport still holds for a client; zero for one that does not say."""
+    held = len(getattr(transport, "dataBuffer", b"")) + getattr(transport, "_tempDataLen", 0)
+    return int(held - getattr(transport, "offset", 0))

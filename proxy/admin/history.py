@@ -22,11 +22,13 @@ from django.http import (
     HttpResponse,
     HttpResponseBadRequest,
     HttpResponseBase,
+    HttpResponseRedirect,
     StreamingHttpResponse,
 )
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 
 from providers.unfolded import PageAdmin, display
 from proxy.admin.history_export import as_csv, as_jsonl, body_text, streamed
@@ -112,6 +114,16 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
             "may_export_bodies": request.user.has_perm("proxy.view_bodies"),
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The page of one request; who knows it by its request id is led there, or to a search while it has no row."""
+        if not object_id.startswith("req_") or not self.has_view_permission(request):
+            answer: HttpResponse = super().change_view(request, object_id, *args, **kwargs)
+            return answer
+        found = None if "\0" in object_id else RequestLog.objects.filter(request_id=object_id).only("pk").first()
+        if found is None:
+            return HttpResponseRedirect(f"{reverse('admin:proxy_requestlog_changelist')}?{urlencode({'q': object_id})}")
+        return HttpResponseRedirect(reverse("admin:proxy_requestlog_change", args=[found.pk]))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RequestLog]:
         """Rows without their bodies: a list needs none."""

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
+from ccmsite.environment import layer_prefix
+
 ROOT = Path(__file__).resolve().parents[2]
 LISTEN = """
 import asyncio, sys
@@ -26,6 +28,13 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+def test_two_installations_on_one_redis_hear_nothing_of_each_other():
+    """Each has a prefix of its own, from its secret, which cannot be read from it."""
+    assert layer_prefix("one") != layer_prefix("other")
+    assert layer_prefix("one") == layer_prefix("one")
+    assert "only-for-tests" not in layer_prefix("only-for-tests")
 
 
 @pytest.fixture
@@ -50,7 +59,7 @@ async def test_what_one_process_sends_reaches_another(redis_url):
     listener = subprocess.Popen(
         [sys.executable, "-c", LISTEN, group], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True
     )
-    layer = RedisPubSubChannelLayer(hosts=[redis_url])
+    layer = RedisPubSubChannelLayer(hosts=[redis_url], prefix=layer_prefix("only-for-tests"))
     try:
         assert listener.stdout.readline() == "listening\n"
         await layer.group_send(group, {"type": "told", "text": "hello"})

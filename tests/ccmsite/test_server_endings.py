@@ -76,9 +76,9 @@ def test_an_escaped_path_meets_the_gate():
         assert b" 401 " in client.recv(1000)
 
 
-def test_a_websocket_is_served_and_told_in_its_own_words():
-    """A WebSocket's replies need no brake, and at the end of the drain it hears of a WebSocket's end."""
-    with serving("ours") as served, served.connect() as client:
+def test_a_websocket_is_served_and_does_not_hold_up_the_end():
+    """A WebSocket's replies need no brake; when the server ends it is told so at once, and nobody waits for it."""
+    with serving("ours", "60") as served, served.connect() as client:
         client.sendall(
             b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -87,6 +87,8 @@ def test_a_websocket_is_served_and_told_in_its_own_words():
         assert said(served, 2) == "accepted"
         served.process.send_signal(signal.SIGTERM)
         assert said(served, 4) == "websocket.disconnect"
+        assert client.recv(1000) == b"\x88\x02" + (1001).to_bytes(2, "big")
+        served.process.wait(20)
 
 
 def test_a_failing_exit_hook_does_not_keep_the_process():

@@ -114,6 +114,17 @@ def test_the_page_of_a_request_tells_which_key_was_used(admin_client):
     assert "key 2 of 3" in page.content.decode()
 
 
+def test_a_request_id_leads_to_its_page(admin_client, client):
+    """The live page knows no row's number: the id leads to the page, or to a search while there is no row."""
+    make(1)
+    row = RequestLog.objects.get()
+    listing = reverse("admin:proxy_requestlog_changelist")
+    assert admin_client.get(f"{listing}req_0/change/").url == reverse("admin:proxy_requestlog_change", args=(row.pk,))
+    assert admin_client.get(f"{listing}req_1/change/").url == f"{listing}?q=req_1"
+    assert admin_client.get(f"{listing}req_%00/change/").url == f"{listing}?q=req_%00"
+    assert reverse("admin:login") in client.get(f"{listing}req_0/change/").url
+
+
 def test_gaps_are_told_above_the_list(admin_client, monkeypatch):
     """What waits while the database takes no rows, and what any process had to drop; nothing when all is there."""
     assert "has gaps" not in listed(admin_client)[1]

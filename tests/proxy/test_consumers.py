@@ -7,6 +7,7 @@ from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from redis.exceptions import ConnectionError as RedisDown
 
 from ccmsite.asgi import application
 from ccmsite.roles import VIEWER
@@ -40,11 +41,13 @@ def socket(path=PATH, **headers):
 
 async def open_up(ws):
     assert (await ws.connect())[0]
-    assert json.loads(await ws.receive_from()) == {"events": [], "dropped": 0}
+    first = json.loads(await ws.receive_from())
+    assert (first["events"], first["dropped"], first["away"]) == ([], 0, False)
+    return first["token"]
 
 
 async def batch(number, count=1):
-    events = [{"kind": "began", "id": f"req_{number}_{i}"} for i in range(count)]
+    events = [{"kind": "began", "id": f"req_{number + i}"} for i in range(count)]
     message = {"type": "tail.batch", "process": "p", "number": number, "events": events}
     await get_channel_layer().group_send(tail.GROUP, message)
 
@@ -65,32 +68,109 @@ async def test_a_viewer_sees_what_happens(cookie):
     await open_up(ws)
     await batch(1, 2)
     got = json.loads(await ws.receive_from())
-    assert [event["id"] for event in got["events"]] == ["req_1_0", "req_1_1"]
+    assert [event["id"] for event in got["events"]] == ["req_1", "req_2"]
     await ws.disconnect()
 
 
 async def test_who_does_not_read_is_sent_a_few_batches_only(cookie):
     """Four unread batches are on their way at most; once one is read it goes on, and tells what was dropped."""
     ws = socket(**cookie)
-    await open_up(ws)
-    for number in range(1, 21):
-        await batch(number, 50)
-        if number <= MAX_UNREAD:
+    token = await open_up(ws)
+    for number in range(20):
+        await batch(1 + 50 * number, 50)
+        if number < MAX_UNREAD - 1:
             await ws.receive_from()
     assert await ws.receive_nothing(0.2)
-    await ws.send_to("read")
+    await ws.send_to(token)
     got = json.loads(await ws.receive_from())
-    assert got["dropped"] == 16 * 50 - 200
+    assert got["dropped"] == 17 * 50 - 200
     await ws.disconnect()
 
 
-async def test_any_other_word_closes(cookie):
-    """What our page never says ends the connection."""
+@pytest.mark.parametrize("word", ["read", "0123456789abcdef", "x" * 100_000])
+async def test_any_other_word_closes(cookie, word):
+    """What our page never says, a token that was never sent as well, ends the connection."""
     ws = socket(**cookie)
     await open_up(ws)
-    await ws.send_to("x" * 100_000)
+    await ws.send_to(word)
     assert (await ws.receive_output())["code"] == 4400
     await ws.disconnect()
+
+
+async def test_a_quiet_viewer_hears_that_the_way_is_open_or_shut(cookie, monkeypatch):
+    """Every now and then an empty batch comes; it tells when the channel layer goes away, and when it is back."""
+    monkeypatch.setattr(consumers, "BEAT_S", 0.05)
+    ws = socket(**cookie)
+    tokens = [await open_up(ws)]
+
+    async def heard(away):
+        for _ in range(50):
+            await ws.send_to(tokens.pop())
+            got = json.loads(await ws.receive_from(5))
+            tokens.append(got["token"])
+            if got["away"] == away:
+                return True
+        return False
+
+    assert await heard(False)
+    layer = type(get_channel_layer())
+    for fault in (RedisDown("gone"), OSError("gone"), None):
+        with monkeypatch.context() as patched:
+            patched.setattr(layer, "send", raising(fault))
+            assert await heard(True)
+        assert await heard(False)
+    await ws.disconnect()
+
+
+def raising(fault):
+    """A channel layer's `send` that fails, or loses what it is given."""
+
+    async def send(self, channel, message):
+        if fault is not None:
+            raise fault
+
+    return send
+
+
+async def test_without_a_channel_layer_nobody_is_kept_waiting(cookie, monkeypatch):
+    """Who comes while Redis is away is told so, in a code of its own, and may try again."""
+    monkeypatch.setattr(type(get_channel_layer()), "group_send", raising(RedisDown("gone")))
+    assert await refused(**cookie) == 4503
+
+
+async def test_leaving_while_the_channel_layer_is_away(cookie, monkeypatch, caplog):
+    """The end of a view is no error, whatever Redis does."""
+    ws = socket(**cookie)
+    await open_up(ws)
+    monkeypatch.setattr(type(get_channel_layer()), "group_discard", raising(RedisDown("gone")))
+    with caplog.at_level("INFO", "proxy.tail"):
+        await ws.disconnect()
+    assert "a viewer leaves" in caplog.text
+
+
+async def test_a_database_that_cannot_say_who_may_watch(cookie, monkeypatch):
+    """While the right cannot be looked up nobody watches: neither who comes nor who is there already."""
+    from django.db import OperationalError
+
+    monkeypatch.setattr(consumers, "CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(consumers, "BEAT_S", 0.05)
+    ws = socket(**cookie)
+    await open_up(ws)
+
+    def gone(session_key):
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(consumers, "_may_watch", gone)
+    assert await closed_with(ws) == 4503
+    await ws.disconnect()
+    assert await refused(**cookie) == 4503
+
+
+async def closed_with(ws):
+    """The code of the end, whatever is said before it."""
+    while (told := await ws.receive_output(5))["type"] != "websocket.close":
+        pass
+    return told["code"]
 
 
 async def refused(**headers):
@@ -135,9 +215,10 @@ async def test_a_session_that_ends_closes_the_socket(cookie, monkeypatch):
     from asgiref.sync import sync_to_async
     from django.contrib.sessions.models import Session
 
-    monkeypatch.setattr(consumers, "CHECK_EVERY_S", 0.05)
+    monkeypatch.setattr(consumers, "CHECK_EVERY_S", 0.0)
+    monkeypatch.setattr(consumers, "BEAT_S", 0.05)
     ws = socket(**cookie)
     await open_up(ws)
     await sync_to_async(Session.objects.all().delete)()
-    assert (await ws.receive_output(5))["code"] == 4403
+    assert await closed_with(ws) == 4403
     await ws.disconnect()
