@@ -1,7 +1,6 @@
 """The pictures of the documents: `python -m tests.screenshots` makes docs/images anew, from made-up traffic.
 
-A server of its own, an upstream that plays its answers, a browser at 1280 pixels. What needs a vendor's sign-in
-(accounts.png, sign-in.png) is not made here.
+A server of its own, an upstream that plays its answers, a browser at 1280 pixels.
 """
 
 import pathlib
@@ -33,6 +32,28 @@ LogicalModel.objects.exclude(name__in=("smart", "fast", "thorough")).delete()
 Provider.objects.filter(name="echo").delete()
 demo_traffic.live_through(now, days=3, per_hour=60)
 demo_traffic.break_off(now)
+"""
+ACCOUNTS = """
+from datetime import timedelta
+from providers.models import OAuthToken
+from providers.oauth.flows import FLOWS
+from providers.oauth.sign_in import store
+from providers.oauth.tokens import Tokens
+from providers.targets import Secret
+from proxy.models import HealthState
+claude = Provider.objects.create(name="claude", preset="anthropic")
+def account(name, hours, **trouble):
+    scopes = ("user:profile", "user:inference")
+    tokens = Tokens(Secret("a" + name), Secret("r" + name), hours * 3600, scopes, name, name)
+    credential = store(claude, FLOWS["anthropic"], tokens)
+    OAuthToken.objects.filter(credential=credential).update(**trouble)
+    return credential
+account("team@example.com", 8)
+ops = account("ops@example.com", 5)
+account("ci@example.com", 1, state="needs_sign_in", expires_at=now - timedelta(hours=2),
+        last_error="400 invalid_grant: Refresh token not found or invalid")
+HealthState.objects.create(provider="claude", credential_id=ops.pk, kind="rate_limited", since=now, failed_at=now,
+                           stamp=1, until=now + timedelta(minutes=50))
 """
 SCRIPTED = """
 Provider.objects.update(base_url="{url}/play")
@@ -82,6 +103,14 @@ def shown(page, site, path, name, height=900):
     page.goto(f"{site}/admin/{path}")
     page.wait_for_load_state("networkidle")
     picture(page, name, height)
+
+
+def accounts(page, site):
+    """A provider that accounts open."""
+    page.goto(f"{site}/admin/providers/provider/")
+    page.locator("#result_list").get_by_role("link", name="claude", exact=True).click()
+    page.get_by_text("Accounts").first.wait_for()
+    picture(page, "accounts", 620)
 
 
 def of_chat(up):
@@ -154,7 +183,7 @@ def of_rows(page, site):
     """What the past and the configuration show."""
     shown(page, site, "", "dashboard", 1580)
     shown(page, site, "proxy/requestlog/", "history")
-    page.locator("#result_list .field-short_id a").first.click()
+    page.locator("#result_list .field-when a").first.click()
     page.wait_for_load_state("networkidle")
     picture(page, "request")
     shown(page, site, "providers/setup/", "wizard")
@@ -179,8 +208,9 @@ def main():
         configuration(page, site)
         client_key(page, site)
     with tempfile.TemporaryDirectory() as home, ScriptedUpstream() as up:
-        rows = ROWS + SCRIPTED.replace("{url}", up.url)
+        rows = ROWS + SCRIPTED.replace("{url}", up.url) + ACCOUNTS
         with served(pathlib.Path(home), rows) as site, watched_page(site) as page:
+            accounts(page, site)
             live(page, site, up)
             console(page, site, up)
 

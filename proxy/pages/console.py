@@ -87,5 +87,5 @@ def _repeated(request: HttpRequest, request_id: str) -> _Opening:
         return _Opening(only_model, "Only the model is filled in: of the captured text only a part was kept.")
     if (size := len(draft.body.encode("utf-8", "replace"))) > MAX_BODY_BYTES:
         too_long = f"Only the model is filled in: {size / 1e6:.1f} MB of text are too much for the console"
-        return _Opening(only_model, f"{too_long}. “Replay against another target” on the page of the request sends it.")
+        return _Opening(only_model, f"{too_long}. “Replay” on the page of the request sends it.")
     return _Opening(draft)

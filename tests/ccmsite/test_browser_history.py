@@ -37,7 +37,7 @@ def test_a_request_is_found_read_and_sent_again(site, page):
         page.get_by_role("link", name="Download all of it").click()
     assert download.value.suggested_filename.startswith("req_")
 
-    page.get_by_role("link", name="Replay against another target").click()
+    page.get_by_role("link", name="Replay", exact=True).click()
     page.locator("select[name=target]").select_option("main/b")
     page.get_by_label("and to main/a again").check()
     page.get_by_role("button", name="Send").click()
