@@ -1,12 +1,15 @@
 """A server of its own and a signed-in page in a real browser."""
 
+import atexit
 import contextlib
+import functools
 import os
 import pathlib
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -45,26 +48,40 @@ def served(tmp_path, rows, *options, **extra):
     if CHROMIUM is None:
         pytest.skip("needs Chromium: apt-get install chromium (or: make services)")
     pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
-    env = dict(os.environ) | {
-        "CCM_ENV_FILE": str(tmp_path / ".env"), "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
-        "CCM_RUN_DIR": str(tmp_path / "run"), "CCM_LOG_LEVEL": "warning", "DJANGO_SETTINGS_MODULE": "ccmsite.settings",
-        "DJANGO_SUPERUSER_USERNAME": "admin", "DJANGO_SUPERUSER_PASSWORD": "a long pass phrase", **extra,
-    }  # fmt: skip
+    shutil.copytree(_first_run(), tmp_path, dirs_exist_ok=True)
+    env = _environment(tmp_path) | extra
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
 
-    def manage(*arguments):
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=90)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    manage("quickstart")
-    manage("shell", "-c", rows)
-    manage("serve", address, "--detach", *options)
+    _manage(env, "shell", "-c", rows)
+    _manage(env, "serve", address, "--detach", *options)
     try:
         yield f"http://{address}"
     finally:
-        manage("stop")
+        _manage(env, "stop")
+
+
+def _environment(place):
+    return dict(os.environ) | {
+        "CCM_ENV_FILE": str(place / ".env"), "DATABASE_URL": f"sqlite:///{place}/db.sqlite3",
+        "CCM_RUN_DIR": str(place / "run"), "CCM_LOG_LEVEL": "warning", "DJANGO_SETTINGS_MODULE": "ccmsite.settings",
+        "DJANGO_SUPERUSER_USERNAME": "admin", "DJANGO_SUPERUSER_PASSWORD": "a long pass phrase",
+    }  # fmt: skip
+
+
+def _manage(env, *arguments):
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@functools.cache
+def _first_run():
+    """What quickstart makes, once for all: the migrations take seconds."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="ccm-first-run-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    _manage(_environment(place), "quickstart")
+    return place
 
 
 @pytest.fixture

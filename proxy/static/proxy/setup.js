@@ -27,6 +27,7 @@
     // All rows are on the page: a search need not leave it, unless the server has narrowed them already.
     if (!new URLSearchParams(location.search).get("q")) {
       search.form.addEventListener("submit", (event) => event.preventDefault());
+      if (search.value) { filter(); } // typed before this script was here
     }
   }
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.outbound.native import carrying, frame_with, own_words, with_member
+from providers.outbound.native import NativeTranslator, frame_with, own_words, with_member
 from providers.wire.messages import PING, MessagesEvent, Source
 from providers.wire.sse import ServerSentEvent
 from tests import cast
@@ -22,12 +22,55 @@ def test_own_words(wire_format, body, passes):
     assert own_words(cast.request(), "openai_chat") is None
 
 
+class Saying:
+    """A translator that makes the same of everything, and owes the same at the end."""
+
+    ended = False
+
+    def __init__(self, *events):
+        self._events = events
+
+    def feed(self, event):
+        return self._events
+
+    def finish(self):
+        return self._events
+
+
+def heard(name):
+    return ServerSentEvent(name, b"{}", b"event: %s\ndata: {}\n\n" % name.encode())
+
+
 def test_a_frame_is_on_the_first_event():
-    """The frame reaches the client once, whatever number of events it made."""
+    """The frame reaches the client once, whatever number of events it made; one that made none is on a ping."""
     event = MessagesEvent.of({"type": "message_stop"})
-    assert [made.native for made in carrying([event, event], b"x")] == [b"x", b""]
-    assert [(made.type, made.native) for made in carrying([], b"x")] == [(PING.type, b"x")]
-    assert carrying([], b"") == ()
+    frame = heard("a").frame
+    two = NativeTranslator(Saying(event, event), lambda event: event.frame, end=b"end")
+    assert [made.native for made in two.feed(heard("a"))] == [frame, b""]
+    assert [made.native for made in two.finish()] == [b"end", b""]
+    none = NativeTranslator(Saying(), lambda event: event.frame, end=b"end")
+    assert [(made.type, made.native) for made in none.feed(heard("a"))] == [(PING.type, frame)]
+    assert none.finish() == ()
+    unheard = NativeTranslator(Saying(), lambda event: b"")
+    assert unheard.feed(heard("a")) == ()
+
+
+def test_what_the_translator_reads_may_be_another_event():
+    """`known` gives it words it knows, the client gets the frame as it came."""
+    read = []
+    translator = Saying()
+    translator.feed = lambda event: read.append(event.name) or ()
+    native = NativeTranslator(translator, lambda event: event.frame, lambda event: heard("known"))
+    assert [made.native for made in native.feed(heard("new"))] == [heard("new").frame]
+    assert read == ["known"]
+
+
+def test_after_the_end_nothing_is_passed():
+    """What an upstream says after its own end is no part of the answer."""
+    translator = Saying(PING)
+    translator.ended = True
+    native = NativeTranslator(translator, lambda event: event.frame)
+    assert native.ended and native.feed(heard("late")) == ()
 
 
 def test_frames_keep_their_bytes():
