@@ -41,8 +41,8 @@ class WebSocket(_Protocol):
             super().onMessage(payload, isBinary)
 
     def onMessageFrameBegin(self, length: int) -> None:
-        """A piece of a message is announced: too long a one is not waited for."""
-        if length > MESSAGE_BYTES:
+        """A piece of a message is announced: too long a message is not waited for."""
+        if self.message_data_total_length + length > MESSAGE_BYTES:
             self.cut()
         else:
             super().onMessageFrameBegin(length)

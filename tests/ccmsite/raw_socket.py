@@ -8,7 +8,7 @@ import struct
 
 import httpx
 
-TEXT, CLOSE, PING = 1, 8, 9
+MORE, TEXT, CLOSE, PING = 0, 1, 8, 9
 
 
 def cookie(site):
@@ -73,6 +73,11 @@ class RawSocket:
         data = word.encode()
         length = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xff" + struct.pack("!Q", len(data))
         self._socket.sendall((bytes([0x80 | (PING if ping else TEXT)]) + length + bytes(4) + data) * times)
+
+    def begin(self, pieces):
+        """Send a message in so many pieces, and not its end."""
+        piece = b"\xfd" + bytes(4) + b"x" * 125
+        self._socket.sendall(bytes([TEXT]) + piece + (bytes([MORE]) + piece) * (pieces - 1))
 
     def close(self):
         """Leave without a word."""

@@ -16,6 +16,7 @@ def socket(monkeypatch):
     made = WebSocket()
     made.state, made.data, made.transport = made.STATE_OPEN, b"", SimpleNamespace()
     made.application_queue, made.handled, made.was_cut = asyncio.Queue(), [], False
+    made.message_data_total_length = 0
     for name in ("dataReceived", "onMessage", "onMessageFrameBegin", "onPing"):
         monkeypatch.setattr(WebSocketProtocol, name, lambda self, *what: self.handled.append(what))
     monkeypatch.setattr(WebSocketProtocol, "dropConnection", lambda self, abort: setattr(self, "was_cut", abort))
@@ -37,6 +38,13 @@ def test_a_long_message_is_cut(socket, method):
     getattr(socket, method)(*([length] if method == "onMessageFrameBegin" else [b"x" * length, False]))
     assert socket.was_cut
     assert socket.handled == []
+
+
+def test_a_message_without_end_is_cut(socket):
+    """Many short pieces make a long message, too."""
+    socket.message_data_total_length = websocket.MESSAGE_BYTES
+    socket.onMessageFrameBegin(1)
+    assert socket.was_cut
 
 
 def test_messages_that_nobody_hears_do_not_pile_up(socket):
