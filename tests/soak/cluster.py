@@ -226,13 +226,16 @@ DATABASES = {"sqlite": Sqlite, "postgres": Postgres}
 
 
 def rows_of(database):
-    """The request log as rows of a history."""
+    """The request log as rows of a history.
+
+    The rows first: whichever is found has its attempts by then, as both are written in one transaction.
+    """
+    found = database.select("SELECT id, agent_id, outcome, status, provider FROM proxy_requestlog ORDER BY id")
     attempts = {}
     for owner, provider, outcome in database.select(
         "SELECT request_id, provider, outcome FROM proxy_attemptlog ORDER BY request_id, number"
     ):
         attempts.setdefault(owner, []).append((provider, outcome))
-    found = database.select("SELECT id, agent_id, outcome, status, provider FROM proxy_requestlog ORDER BY id")
     return tuple(Row(*row, tuple(attempts.get(pk, ()))) for pk, *row in found)
 
 
