@@ -139,7 +139,6 @@ def test_redis_goes_and_comes_back(site, page, own_redis, tmp_path):
         for name in workers.each_asked(f"back-{number}"):
             shown(page, name)
         page.locator("#live-count", has_text="nothing seen").wait_for()
-        assert page.locator("#live-rows tr", has_text="unseen").count() == 0
 
     own_redis.close()
     page.reload()

@@ -81,7 +81,7 @@ FAULTS = [
     Fault(31, "toolong", "too_long"),
     Fault(32, "status/401", "refused_key"),
     Fault(33, "status/413", "too_long"),
-    Fault(34, "badevent/30", "interrupted", "garbled"),
+    Fault(34, "badevent/150", "interrupted", "garbled"),
     Fault(34, "wrongtypes/first", "garbled"),
     Fault(34, "wrongtypes/mid", "interrupted", "garbled"),
     Fault(34, "oddevent", "ok", formats=("chat", "responses", "gemini")),
