@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -12,12 +11,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
-from providers import vault
 from providers.checking import LIST_HINTS, CheckResult, check_rows, fetch_models, target_of
 from providers.errors import UpstreamFailure, in_words
 from providers.models import Credential, Provider
 from providers.oauth.admin import OAuthClientAdmin
-from providers.unfolded import ConfigAdmin, PasswordWidget, TabularInline, display
+from providers.secret_form import SecretForm, secret_field
+from providers.unfolded import ConfigAdmin, TabularInline, display
 
 __all__ = ["CredentialInline", "OAuthClientAdmin", "ProviderAdmin"]
 
@@ -25,15 +24,10 @@ CHECK_S = 15.0
 """Seconds that somebody waits at a page for one call to a provider."""
 
 
-class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
+class CredentialForm(SecretForm):
     """A credential whose secret can be set and never read."""
 
-    secret = forms.CharField(
-        required=False,
-        label="API key",
-        widget=PasswordWidget(attrs={"autocomplete": "off", "placeholder": "leave empty to keep"}),
-        help_text="Stored encrypted; only its last four characters are ever shown.",
-    )
+    secret = secret_field("API key", "Stored encrypted; only its last four characters are ever shown.")
 
     class Meta:
         model = Credential
@@ -41,31 +35,11 @@ class CredentialForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         """A new credential needs its secret, and any secret must be one that can be sealed."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        secret = cleaned.get("secret")
-        if cleaned.get("DELETE"):
-            return cleaned
-        if secret:
-            self._try_to_seal(secret)
-        elif not self.instance.pk:
+        given = self.cleaned_data.get("secret")
+        cleaned = super().clean()
+        if not given and not self.instance.pk and not cleaned.get("DELETE"):
             self.add_error("secret", "Enter the API key.")
         return cleaned
-
-    def _try_to_seal(self, secret: str) -> None:
-        # The row is sealed when the provider has its primary key; by then it is too late for an error on the page.
-        try:
-            vault.seal(secret.strip(), "probe")
-        except vault.VaultError as error:
-            self.add_error("secret", f"Not stored: {error}.")
-
-    def save(self, commit: bool = True) -> Credential:
-        """Seal the secret into the row; the provider has been saved by now."""
-        credential: Credential = super().save(commit=False)
-        if self.cleaned_data.get("secret"):
-            credential.set_secret(self.cleaned_data["secret"].strip())
-        if commit:
-            credential.save()
-        return credential
 
 
 class CredentialInline(TabularInline):

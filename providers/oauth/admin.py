@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.contrib import admin
 
-from providers import vault
 from providers.oauth.flows import FLOWS
 from providers.oauth.models import OAuthClient
-from providers.unfolded import ConfigAdmin, PasswordWidget, display
+from providers.secret_form import SecretForm, secret_field
+from providers.unfolded import ConfigAdmin, display
 
 
-class OAuthClientForm(forms.ModelForm):  # type: ignore[type-arg]
+class OAuthClientForm(SecretForm):
     """A client whose secret can be set and never read."""
 
-    secret = forms.CharField(
-        required=False,
-        label="Client secret",
-        widget=PasswordWidget(attrs={"autocomplete": "off", "placeholder": "leave empty to keep"}),
-        help_text="Stored encrypted, never shown. Google asks for one even for installed applications.",
+    secret = secret_field(
+        "Client secret", "Stored encrypted, never shown. Google asks for one even for installed applications."
     )
 
     class Meta:
@@ -30,26 +26,11 @@ class OAuthClientForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         """Something must be given, and a secret must be one that can be sealed."""
-        cleaned: dict[str, Any] = super().clean() or {}
-        secret = (cleaned.get("secret") or "").strip()
-        if secret:
-            try:
-                vault.seal(secret, "probe")
-            except vault.VaultError as error:
-                self.add_error("secret", f"Not stored: {error}.")
-        elif not cleaned.get("client_id") and not self.instance.sealed:
+        given = self.cleaned_data.get("secret")
+        cleaned = super().clean()
+        if not (given or cleaned.get("client_id") or self.instance.sealed):
             self.add_error("client_id", "Enter a client ID, a client secret, or both.")
         return cleaned
-
-    def save(self, commit: bool = True) -> OAuthClient:
-        """Seal the secret into the row."""
-        row: OAuthClient = super().save(commit=False)
-        secret = (self.cleaned_data.get("secret") or "").strip()
-        if secret:
-            row.set_secret(secret)
-        if commit:
-            row.save()
-        return row
 
 
 @admin.register(OAuthClient)

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from providers.checking import CheckResult
+from providers.errors import in_words
 from providers.models import Provider
 
 _KEY = "setup_test"
@@ -37,7 +38,7 @@ def last(session: MutableMapping[str, Any], row: Provider) -> Told | None:
     match session.get(_KEY):
         case [row.pk, version, time, asked, listed, dict(kept)] if version == _connection(row):
             result = CheckResult(**kept | {"models": ()})
-            return Told(result, asked, result.outcome.replace("_", " "), listed, datetime.fromisoformat(time))
+            return Told(result, asked, in_words(result.outcome), listed, datetime.fromisoformat(time))
     return None
 
 

@@ -37,6 +37,11 @@ class Operator:
             [sys.executable, str(ROOT / "manage.py"), *words], env=self.env, capture_output=True, text=True, timeout=60
         )
 
+    def imports(self, config):
+        (self.place / "ccm.toml").write_text(config)
+        told = self.types("importconfig", str(self.place / "ccm.toml"))
+        assert told.returncode == 0, told.stdout + told.stderr
+
     def status(self):
         return json.loads(self.types("status", "--json").stdout)
 

@@ -35,9 +35,7 @@ def operator(tmp_path, database):
     with ScriptedUpstream() as upstream:
         someone = Operator(tmp_path)
         shutil.copy(database, tmp_path)
-        (tmp_path / "ccm.toml").write_text(CONFIG.format(url=upstream.url))
-        told = someone.types("importconfig", str(tmp_path / "ccm.toml"))
-        assert told.returncode == 0, told.stdout + told.stderr
+        someone.imports(CONFIG.format(url=upstream.url))
         yield someone
         someone.types("stop")
 

@@ -39,9 +39,7 @@ def operator(tmp_path, database):
     with ScriptedUpstream() as upstream:
         someone = Operator(tmp_path)
         shutil.copy(database, tmp_path)
-        (tmp_path / "ccm.toml").write_text(CONFIG.format(url=upstream.url))
-        told = someone.types("importconfig", str(tmp_path / "ccm.toml"))
-        assert told.returncode == 0, told.stdout + told.stderr
+        someone.imports(CONFIG.format(url=upstream.url))
         yield someone
         someone.types("stop")
 
@@ -124,9 +122,7 @@ def test_86_columns_are_added_while_requests_are_served(operator):
                 rows.execute(f"ALTER TABLE {table} ADD COLUMN novelty integer NOT NULL DEFAULT 7")
         before = len(statuses)
         config = (operator.place / "ccm.toml").read_text().replace('models = ["demo"]', 'models = ["demo", "more"]')
-        (operator.place / "ccm.toml").write_text(config)
-        told = operator.types("importconfig", str(operator.place / "ccm.toml"))
-        assert told.returncode == 0, told.stdout + told.stderr
+        operator.imports(config)
 
         def knows_more():
             with asked(address, "more") as answer:

@@ -86,12 +86,10 @@ class Served:
 def server(tmp_path_factory, database):
     operator = Operator(tmp_path_factory.mktemp("viewers"))
     shutil.copy(database, operator.place)
-    (operator.place / "ccm.toml").write_text(CONFIG)
+    operator.imports(CONFIG)
     operator.env |= {"DJANGO_SUPERUSER_PASSWORD": PASSWORD, "CCM_LOG_LEVEL": "error"}
-    new = ("createsuperuser", "--noinput", "--username", "admin", "--email", "")
-    for words in (("importconfig", str(operator.place / "ccm.toml")), new):
-        told = operator.types(*words)
-        assert told.returncode == 0, told.stdout + told.stderr
+    told = operator.types("createsuperuser", "--noinput", "--username", "admin", "--email", "")
+    assert told.returncode == 0, told.stdout + told.stderr
     try:
         made = Served(operator)
         with reading(made):  # what a process needs once, viewer and all
