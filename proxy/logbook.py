@@ -158,20 +158,23 @@ class Logbook:
         try:
             while True:
                 closing = self._closing
-                wrote = self._round()
+                wrote = self._round(last=closing)
                 if closing or self._thread is not threading.current_thread():
                     return
                 self._wake.wait(INTERVAL_S if wrote else RETRY_S)
         finally:
             connection.close()
 
-    def _round(self) -> bool:
-        """Do what there is to do; False when the database was in the way."""
+    def _round(self, *, last: bool = False) -> bool:
+        """Do what there is to do, in the last round take leave as well; False when the database was in the way."""
         try:
             log_rows.notice_moved_file()
             self._look_around()
             self._bring_in()
             self._write_waiting()
+            if last:
+                presence.leave(self.instance)
+                self._beaten = self._beat_due = float("-inf")
         except Exception as error:  # noqa: BLE001
             # The thread must outlive whatever the database does; the rows stay for the next round.
             self._retrying = True

@@ -24,6 +24,11 @@ def beat(instance: uuid.UUID, rows_dropped: int = 0, bodies_dropped: int = 0) ->
         Instance.objects.create(pk=instance, **told)
 
 
+def leave(instance: uuid.UUID) -> None:
+    """Say that this process ends; what its log had to drop is told for another day. Raises django.db.Error."""
+    Instance.objects.filter(pk=instance, seen__gte=Now() - STALE).update(seen=Now() - STALE - timedelta(seconds=1))
+
+
 def living() -> int:
     """How many processes have said lately that they live."""
     return Instance.objects.filter(seen__gte=Now() - STALE).count()

@@ -2,8 +2,8 @@ import pytest
 from django.db import OperationalError, connection
 
 from providers.wire.messages import Usage
-from proxy import log_rows, logbook
-from proxy.models import AttemptLog, RequestLog
+from proxy import log_rows, logbook, presence
+from proxy.models import AttemptLog, Instance, RequestLog
 from proxy.record import AttemptRecord, RequestRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,6 +26,17 @@ def test_a_closed_logbook_has_written_everything():
     assert (row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens) == (1, 2, 3, 4)
     assert list(row.attempt_rows.values_list("provider", "outcome")) == [("main", "overloaded"), ("spare", "ok")]
     assert AttemptLog.objects.count() == 2400
+
+
+def test_who_ends_is_not_counted_among_the_living():
+    """A server that was stopped and one that took its place are not two; a logbook used again says so again."""
+    book = logbook.Logbook()
+    book.put_nowait(record(1))
+    book.close()
+    assert (Instance.objects.get().pk, presence.living()) == (book.instance, 0)
+    assert book._round() is True
+    assert presence.living() == 1
+    connection.close()
 
 
 def test_rows_wait_while_the_database_is_away(monkeypatch):

@@ -33,6 +33,21 @@ def test_a_sign_of_life_is_one_row_a_process():
     assert (row.pk, row.rows_dropped, row.bodies_dropped) == (HERE, 3, 4)
 
 
+def test_who_takes_leave_is_not_counted_any_more():
+    """At once, with what was dropped still told; one that nobody knew is not made by it, and the dead stay as dead."""
+    presence.beat(HERE, 3, 4)
+    presence.beat(THERE)
+    presence.leave(HERE)
+    presence.leave(NOBODY)
+    assert presence.living() == 1
+    assert list(Instance.objects.order_by("rows_dropped").values_list("pk", "rows_dropped")) == [(THERE, 0), (HERE, 3)]
+    silent_for(HERE, 7200)
+    presence.leave(HERE)
+    assert timezone.now() - Instance.objects.get(pk=HERE).seen > timedelta(hours=1)
+    presence.beat(HERE)
+    assert presence.living() == 2
+
+
 def test_requests_of_a_silent_process_are_lost():
     """Those of one that lives run on; those of one that nobody knows are lost too; an end stays what it is."""
     presence.beat(HERE)
