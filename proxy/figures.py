@@ -32,7 +32,9 @@ def share(part: int, whole: int) -> str:
 
 
 def money(cost: Decimal, unknown: int = 0) -> str:
-    """Dollars; the least it can have been when the prices of `unknown` requests are not known."""
+    """Dollars; the least it can have been, or that nobody knows it, where `unknown` requests have no price."""
+    if unknown and not cost:
+        return "not known"
     if 0 < cost < Decimal("0.0001"):
         return "≥ $0.00" if unknown else "< $0.0001"
     told = f"${cost:,.2f}" if cost >= 1 or not cost else f"${cost:.4f}"

@@ -82,11 +82,17 @@ def told(status: Status) -> str:
         words = ", ".join(f"{_plain(provider)} {_plain(kind)}" for provider, kind in status.failures[:MAX_COOLING])
         count = len(status.failures)
         parts.append(f"{count} hop{'' if count == 1 else 's'}: {words}{_more(status.failures)}")
-    parts.append(f"${status.cost_today_usd:.2f}{'+?' if status.cost_unknown else ''} today")
+    parts.append(_cost_told(status.cost_today_usd, status.cost_unknown))
     if status.cooling:
         words = ", ".join(f"{_plain(name)} {seconds} s" for name, seconds in status.cooling[:MAX_COOLING])
         parts.append(f"cooling: {words}{_more(status.cooling)}")
     return " · ".join(parts)
+
+
+def _cost_told(cost: Decimal, unknown: int) -> str:
+    if unknown and not cost:
+        return "cost today not known"
+    return f"{'≥ ' if unknown else ''}${cost:.2f} today"
 
 
 def _cost_today(client_key: str) -> tuple[Decimal, int]:

@@ -19,6 +19,7 @@ from django.utils.html import format_html
 
 from providers.unfolded import ConfigAdmin, display
 from proxy import key_use
+from proxy.figures import money
 from proxy.models import ClientKey
 
 DAYS = 30
@@ -137,7 +138,7 @@ class ClientKeyAdmin(ConfigAdmin):
     def cost(self, key: ClientKey) -> str:
         """What they cost, as far as prices are known."""
         use = key.use  # type: ignore[attr-defined]
-        return f"${use.cost_usd:,.2f}" + (f" + {use.cost_unknown:,} unknown" if use.cost_unknown else "")
+        return money(use.cost_usd, use.cost_unknown)
 
     @display(description="")
     def rotate_link(self, key: ClientKey) -> str:

@@ -34,7 +34,8 @@ from providers.unfolded import PageAdmin, display
 from proxy.admin.history_export import as_csv, as_jsonl, body_text, streamed
 from proxy.admin.history_filters import FILTERS
 from proxy.admin.history_list import NEWEST_FIRST, HistoryChangeList, InfinitePaginator
-from proxy.admin.request_view import TONES, ending, facts, pretty, seconds, shown_cost, timeline, why_parts
+from proxy.admin.request_view import TONES, ending, facts, pretty, shown_cost, timeline, why_parts
+from proxy.figures import seconds
 from proxy.logbook import LOGBOOK
 from proxy.models import Instance, RequestLog
 from proxy.record import LOST, OPEN
@@ -42,7 +43,8 @@ from proxy.record import LOST, OPEN
 log = logging.getLogger("proxy.admin")
 
 _COLOURS = {
-    "ok": "success", "error": "danger", "interrupted": "warning", "client_gone": "info", OPEN: "info", LOST: "danger",
+    "ok": "success", "failed over": "warning", "error": "danger", LOST: "danger", "interrupted": "warning",
+    "client_gone": "info", OPEN: "info",
 }  # fmt: skip
 
 
@@ -241,6 +243,8 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
     @display(description="Outcome", label=_COLOURS)
     def shown_outcome(self, row: RequestLog) -> tuple[str, str]:
         """The outcome as a badge, in words, with the HTTP status the client saw where that is not 200."""
+        if row.outcome == "ok" and row.attempts > 1:
+            return "failed over", "failed over"
         told = row.get_outcome_display()
         return row.outcome, f"{told} {row.status}" if row.status not in (0, 200) else told
 

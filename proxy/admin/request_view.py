@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from providers.errors import in_words
+from proxy.figures import seconds
 from proxy.models import AttemptLog, RequestLog
 from proxy.record import OPEN
 
@@ -114,11 +115,6 @@ def pretty(text: str) -> tuple[str, bool]:
     with suppress(ValueError, RecursionError):  # cut at its limit, or never JSON: as it is
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     return text[:SHOWN_CHARACTERS], len(text) <= SHOWN_CHARACTERS
-
-
-def seconds(ms: int) -> str:
-    """Milliseconds as people read them."""
-    return f"{ms:,} ms" if ms < 1000 else f"{ms / 1000:,.2f} s"
 
 
 def shown_cost(cost: Decimal | None, outcome: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from proxy.pages.figures import compact, money, seconds
+from proxy.figures import compact, money, seconds
 from proxy.stats import Overview, Point, Step
 
 Unit = Literal["count", "usd", "ms"]
@@ -116,7 +116,7 @@ def _spenders(seen: Overview) -> tuple[tuple[str, tuple[float, ...]], ...]:
 
 def _cost(seen: Overview, spent: tuple[tuple[str, tuple[float, ...]], ...]) -> Chart:
     series = tuple(Series(name, f"chart-{number}", values) for number, (name, values) in enumerate(spent, start=1))
-    words = f"{money(seen.totals.cost_usd, seen.totals.cost_unknown)} in all."
+    words = f"In all: {money(seen.totals.cost_usd, seen.totals.cost_unknown)}."
     return Chart("cost", "Cost by provider", "bars", "usd", series, words)
 
 

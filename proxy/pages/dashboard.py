@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from proxy import presence, stats
 from proxy.attention import Attention, needing_attention
+from proxy.figures import NONE, compact, money, seconds, share
 from proxy.health_words import Held
 from proxy.logbook import LOGBOOK
 from proxy.models import RequestLog
 from proxy.pages.charts import Charts, charts_of
-from proxy.pages.figures import NONE, compact, money, seconds, share
 from proxy.pages.steps import steps
 from proxy.pages.strips import Strip, parted, strips
 from proxy.record import LOST

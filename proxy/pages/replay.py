@@ -13,7 +13,8 @@ from django.shortcuts import get_object_or_404
 from providers.errors import in_words
 from proxy import replay, snapshot
 from proxy.admin.history_export import body_text
-from proxy.admin.request_view import TONES, seconds, shown_cost
+from proxy.admin.request_view import TONES, shown_cost
+from proxy.figures import seconds
 from proxy.models import RequestLog
 from proxy.pages.base import Page
 from proxy.replay import Answer, NotReplayable
@@ -125,7 +126,7 @@ def _told(answer: Answer) -> dict[str, Any]:
 
 def _figures(one: Any, tokens_in: int, tokens_out: int) -> list[tuple[str, str]]:
     return [
-        ("First content", "-" if one.first_content_ms is None else seconds(one.first_content_ms)),
+        ("First content", seconds(one.first_content_ms)),
         ("Took", seconds(one.duration_ms)),
         ("Tokens in / out", f"{tokens_in:,} / {tokens_out:,}"),
         ("Cost", shown_cost(one.cost_usd, one.outcome)),

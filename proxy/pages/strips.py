@@ -14,9 +14,9 @@ from django.utils import timezone
 from providers.errors import RULES
 from providers.models import Provider
 from proxy import stats
+from proxy.figures import plural, share
 from proxy.health_words import Held, failure_told, until_told
 from proxy.models import AttemptLog, HealthState
-from proxy.pages.figures import plural, share
 from proxy.provider_state import state_of
 
 HOURS = 24

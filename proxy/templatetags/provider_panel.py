@@ -10,12 +10,6 @@ from proxy.provider_panel import ProviderPanel, panel_of
 register = template.Library()
 
 
-@register.filter
-def grouped(number: int) -> str:
-    """A whole number with its thousands apart: 12,345."""
-    return f"{number:,}"
-
-
 @register.simple_tag(name="panel_of")
 def shown(provider: Provider | None) -> ProviderPanel | None:
     """The panel of a provider that is stored; None for a new one."""

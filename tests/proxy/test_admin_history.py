@@ -1,5 +1,6 @@
 """The list of a long history: it is never counted, and its pages go on to the end."""
 
+import re
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -159,6 +160,16 @@ def test_costs_are_on_the_list_and_the_page(admin_client):
     assert "$1.2500" in listed(admin_client)[1]
     page = admin_client.get(reverse("admin:proxy_requestlog_change", args=(row.pk,))).content.decode()
     assert "$1.2500" in page and "≥ $0.5000" in page
+
+
+def test_a_request_that_needed_more_than_one_try_is_told_from_the_others(admin_client):
+    """In the dashboard's words and colour; the outcome itself stays what the filter calls it."""
+    make(2)
+    RequestLog.objects.filter(request_id="req_1").update(attempts=3)
+    found, text = listed(admin_client, "?outcome__exact=ok")
+    assert found == ["req_1", "req_0"]
+    badges = re.findall(r'data-label="Outcome">(.*?)</td>', text, re.DOTALL)
+    assert ["failed over" in badge for badge in badges] == [True, False], badges
 
 
 def test_a_row_fits_a_laptop_and_a_phone(admin_client, settings):

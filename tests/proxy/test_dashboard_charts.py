@@ -61,7 +61,7 @@ def test_the_dearest_providers_have_a_colour_of_their_own_and_the_others_share_o
     assert [one.name for one in cost.series] == ["p8", "p7", "p6", "p5", "p4", "p3", "2 others"]
     assert [one.values[0] for one in cost.series] == [8, 7, 6, 5, 4, 3, 3]
     assert [one.colour for one in cost.series] == [f"chart-{number}" for number in range(1, MOST_PROVIDERS + 2)]
-    assert cost.summary == "≥ $1.50 in all."
+    assert cost.summary == "In all: ≥ $1.50."
 
 
 def test_times_are_gaps_where_nothing_was_answered():

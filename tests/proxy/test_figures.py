@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from proxy.pages import figures
+from proxy import figures
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_shares_round_neither_to_nothing_nor_to_all(part, whole, told):
 @pytest.mark.parametrize(
     ("cost", "unknown", "told"),
     [
-        ("0", 0, "$0.00"), ("0", 3, "≥ $0.00"), ("0.00004", 0, "< $0.0001"), ("0.00004", 1, "≥ $0.00"),
+        ("0", 0, "$0.00"), ("0", 3, "not known"), ("0.00004", 0, "< $0.0001"), ("0.00004", 1, "≥ $0.00"),
         ("0.0123", 0, "$0.0123"), ("1234.567", 0, "$1,234.57"), ("12.5", 2, "≥ $12.50"),
     ],
 )  # fmt: skip
