@@ -6,7 +6,7 @@ ADDR ?= 127.0.0.1:13456
 .PHONY: run test lint format bench soak screenshots services lock clean
 
 run: $(VENV)/run.stamp
-	$(BIN)/python manage.py quickstart
+	$(BIN)/python manage.py quickstart $(ADDR)
 	$(BIN)/python manage.py runserver $(ADDR)
 
 test: $(VENV)/dev.stamp lint

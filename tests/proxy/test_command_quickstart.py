@@ -72,6 +72,28 @@ def test_the_words_for_people_hold_the_two_export_lines():
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("8000", "http://127.0.0.1:8000"), ("0.0.0.0:80", "http://127.0.0.1:80"), ("[::]:80", "http://127.0.0.1:80"),
+        ("[::1]:8000", "http://[::1]:8000"), ("10.0.0.7:8000", "http://10.0.0.7:8000"),
+    ],
+)  # fmt: skip
+def test_the_words_name_the_address_that_will_be_served(address, url):
+    """As `make run ADDR=…` gives it; where all addresses are served, the one that this machine reaches."""
+    told = json.loads(run(address, "--json"))
+    assert (told["admin_url"], told["env"]["ANTHROPIC_BASE_URL"]) == (f"{url}/admin/", url)
+
+
+@pytest.mark.django_db
+def test_what_is_no_address_is_refused_before_anything_is_made():
+    """With the way to write one."""
+    with pytest.raises(CommandError, match=r"'here' is no address: write ADDR:PORT"):
+        run("here")
+    assert not get_user_model().objects.exists()
+
+
+@pytest.mark.django_db
 def test_a_given_password_is_used_and_not_printed(monkeypatch):
     """DJANGO_SUPERUSER_* decide who the admin is."""
     monkeypatch.setenv("DJANGO_SUPERUSER_USERNAME", "ada")

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ccmsite.server import pidfile
-from ccmsite.server.address import Address, parse_address
+from proxy.management.address import Address, parse_address
 
 START_WAIT_S = 30.0
 GC_ALLOCATIONS = 5_000

@@ -12,12 +12,12 @@ from django.db import transaction
 
 from providers.vault import VaultError
 from proxy.management import first_run
+from proxy.management.address import parse_address
 from proxy.management.env_file import ensure_env_file, env_path
 from proxy.management.first_run import FirstRun
 from proxy.management.rehearsal import rehearse
 from proxy.management.reporting import ReportingCommand
 
-BASE_URL = "http://127.0.0.1:13456"
 ANY_TOKEN = "any-string-works-on-this-machine"  # noqa: S105
 """Stands in the printed line for a key that cannot be shown again; loopback clients need none."""
 
@@ -29,18 +29,28 @@ class Command(ReportingCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
+        parser.add_argument(
+            "address",
+            nargs="?",
+            default="127.0.0.1:13456",
+            help="where it will be served (default: %(default)s)",
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would be made, make nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            url = parse_address(options["address"]).url
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        try:
             if options["dry_run"]:
                 self._rehearse(options["json"])
             else:
-                self._run(options["json"])
+                self._run(url, options["json"])
         except VaultError as error:
             raise CommandError(str(error)) from error
 
-    def _run(self, as_json: bool) -> None:
+    def _run(self, url: str, as_json: bool) -> None:
         written = ensure_env_file()
         call_command("migrate", verbosity=0, interactive=False)
         # All or nothing: a password or key that is stored but was never printed would be lost.
@@ -48,7 +58,7 @@ class Command(ReportingCommand):
             made = first_run.ensure_rows(os.environ)
         content: dict[str, Any] = {
             "env_file": str(env_path()) if written else None,
-            "admin_url": f"{BASE_URL}/admin/",
+            "admin_url": f"{url}/admin/",
             "user": made.admin or None,
             "password": made.password or None,
             "client_key": made.client_key or None,
@@ -56,7 +66,7 @@ class Command(ReportingCommand):
             "model": made.model or None,
             "prices": made.prices,
             "warnings": _warnings(made),
-            "env": {"ANTHROPIC_BASE_URL": BASE_URL, "ANTHROPIC_AUTH_TOKEN": made.client_key or _stand_in()},
+            "env": {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_AUTH_TOKEN": made.client_key or _stand_in()},
         }
         self.report(_lines(content, written), content, as_json)
 

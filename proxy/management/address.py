@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +11,12 @@ class Address:
 
     host: str
     port: int
+
+    @property
+    def url(self) -> str:
+        """Where a client on the same machine finds what listens here."""
+        everywhere = self.host in ("0.0.0.0", "::")  # noqa: S104
+        return f"http://{replace(self, host='127.0.0.1') if everywhere else self}"
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
