@@ -55,13 +55,13 @@ class Live:
     def configure(self, config):
         snapshot._current = config
 
-    def wait_for(self, condition, timeout=5.0):
+    def wait_for(self, condition, timeout=30.0):
         """Wait until something holds, or for so many seconds."""
         end = time.monotonic() + timeout
         while not condition() and time.monotonic() < end:
             time.sleep(0.01)
 
-    def record(self, number=1, timeout=5.0):
+    def record(self, number=1, timeout=30.0):
         """Wait until that many records exist, then return the newest."""
         self.wait_for(lambda: len(self.records) >= number, timeout)
         assert len(self.records) == number, self.records

@@ -83,12 +83,12 @@ class ScriptedUpstream:
         """Queue the answer that the next call under `/play` gets: bytes, or the frames of a stream."""
         self.plays.append((body, status, content_type))
 
-    def wait_for(self, condition, timeout=5.0):
+    def wait_for(self, condition, timeout=30.0):
         """True once `condition(self)` holds; asked again after every request and abort."""
         with self._changed:
             return self._changed.wait_for(lambda: condition(self), timeout)
 
-    def wait_aborted(self, count=1, timeout=5.0):
+    def wait_aborted(self, count=1, timeout=30.0):
         """True once the peer has left `count` exchanges early."""
         return self.wait_for(lambda up: len(up.aborted) >= count, timeout)
 

@@ -66,7 +66,7 @@ def operator(tmp_path, database):
     someone.types("stop")
 
 
-def eventually(check, seconds=8.0):
+def eventually(check, seconds=30.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if check():

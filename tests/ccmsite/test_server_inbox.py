@@ -36,4 +36,4 @@ async def test_a_reader_that_gave_up_takes_nothing_with_it():
     with pytest.raises(asyncio.CancelledError):
         await reader
     inbox.put_nowait({"type": "a"})
-    assert (await asyncio.wait_for(inbox.get(), 1))["type"] == "a"
+    assert (await asyncio.wait_for(inbox.get(), 20))["type"] == "a"

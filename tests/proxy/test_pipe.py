@@ -49,4 +49,4 @@ async def test_a_waiting_reader_is_woken():
     reading = asyncio.create_task(pipe.get(30))
     await asyncio.sleep(0)
     await pipe.put(b"x")
-    assert await asyncio.wait_for(reading, 1) == b"x"
+    assert await asyncio.wait_for(reading, 20) == b"x"

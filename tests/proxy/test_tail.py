@@ -25,7 +25,7 @@ async def watched():
     layer = get_channel_layer()
     channel = await layer.new_channel()
     await layer.group_add(tail.GROUP, channel)
-    return lambda: asyncio.wait_for(layer.receive(channel), 5)
+    return lambda: asyncio.wait_for(layer.receive(channel), 20)
 
 
 async def test_a_request_is_told_from_start_to_end(quick):
@@ -121,7 +121,7 @@ async def test_a_layer_that_says_nothing_is_left_after_half_a_second(quick, monk
     monkeypatch.setattr(tail, "get_channel_layer", Silent)
     source = tail.Tail()
     source.began(record())
-    await asyncio.wait_for(source._pump, 5)
+    await asyncio.wait_for(source._pump, 20)
     assert source.dropped == 1
 
 
