@@ -99,6 +99,8 @@ class ScriptedUpstream:
         self._ready.set()
         await self._stop.wait()
         server.close()
+        for _ in range(5):  # who was accepted just now gets its task begun: one ended before that closes nothing
+            await asyncio.sleep(0)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
