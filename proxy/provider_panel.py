@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from providers.errors import in_words
 from providers.models import Provider
-from proxy.health_words import Held, cooling_told, subject_told, until_told
-from proxy.models import HealthState, ModelMapping, RequestLog, RouterSettings, RoutingRule
+from proxy.health_words import Held, cooling_told, until_told
+from proxy.models import ModelMapping, RequestLog, RouterSettings, RoutingRule
 from proxy.provider_state import lack_of
 from proxy.record import OPEN
 
@@ -70,22 +70,26 @@ class ProviderPanel:
 
 def panel_of(provider: Provider) -> ProviderPanel:
     """The panel of a stored provider."""
-    held = Held().of(provider.name)
+    held = Held()
+    rows = held.of(provider.name)
     lines = tuple(
-        HealthLine(subject_told(row), in_words(row.kind), row.words, row.streak, cooling_told(row)) for row in held
+        HealthLine(held.subject(row), in_words(row.kind), row.words, row.streak, cooling_told(row)) for row in rows
     )
     return ProviderPanel(_summary(provider, held), lines, uses_of(provider), last_day(provider.name))
 
 
-def _summary(provider: Provider, held: Sequence[HealthState]) -> str:
+def _summary(provider: Provider, held: Held) -> str:
     if not provider.enabled:
         return "Switched off: every mapping skips it."
     if lack := lack_of(provider):
         return f"It {lack} before it can be called."
-    cooling = [row for row in held if row.until > timezone.now()]
+    rows = held.of(provider.name)
+    cooling = [row for row in rows if row.until > timezone.now()]
+    if not cooling and rows:
+        return "To be tried: nothing of it cools any more, and the next request finds out whether it is well."
     if not cooling:
         return "Healthy: nothing of it is cooling."
-    told = ", ".join(f"{row.actual_model or 'its key'} ({in_words(row.kind)})" for row in cooling[:MAX_NAMED])
+    told = ", ".join(f"{held.subject(row)} ({in_words(row.kind)})" for row in cooling[:MAX_NAMED])
     more = f" and {len(cooling) - MAX_NAMED} more" if len(cooling) > MAX_NAMED else ""
     return f"Cooling until {until_told(cooling[0].until)} at the latest: {told}{more}."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -124,24 +124,23 @@ def strips(now: datetime, held: Held | None = None) -> tuple[Strip, ...]:
         Strip(
             name,
             reverse("admin:providers_provider_change", args=[rows[name].pk]) if name in rows else "",
-            _health(rows.get(name), held.of(name), now),
+            _health(rows.get(name), name, held, now),
             tuple(hours.get(name) or [Hour(timezone.localtime(start)) for start in starts]),
         )
         for name in names
     )
 
 
-def _health(row: Provider | None, held: Iterable[HealthState], now: datetime) -> Health:
+def _health(row: Provider | None, name: str, held: Held, now: datetime) -> Health:
     if row is None:
         return Health("", "removed")
-    state = state_of(row, held, now)
-    details = (_detail(one, now) for one in held if row.enabled and one.until > now)
+    state = state_of(row, held.of(name), now)
+    details = (_detail(one, held, now) for one in held.of(name) if row.enabled and one.until > now)
     return Health(state.tone, state.words, tuple(details))
 
 
-def _detail(row: HealthState, now: datetime) -> str:
-    whom = row.actual_model or "its key"
-    return f"{whom} until {until_told(row.until, now)}, {failure_told(row.kind, row.words)}"
+def _detail(row: HealthState, held: Held, now: datetime) -> str:
+    return f"{held.subject(row)} until {until_told(row.until, now)}, {failure_told(row.kind, row.words)}"
 
 
 def _hours(starts: Sequence[datetime], now: datetime) -> dict[str, list[Hour]]:

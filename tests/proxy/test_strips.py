@@ -90,10 +90,10 @@ def test_a_cell_says_in_words_what_it_shows():
 
 
 def test_health_is_what_is_held_against_a_provider_now():
-    """Healthy, models that cool, a key that is refused; what is over is over."""
+    """To be tried when a cooldown is over, models that cool, a key that is refused."""
     Provider.objects.create(name="main", preset="echo")
     cooling("main", "old", -1)
-    assert (strip_of("main").health.tone, strip_of("main").health.label) == ("ok", "healthy")
+    assert (strip_of("main").health.tone, strip_of("main").health.label) == ("info", "to be tried")
     cooling("main", "m", 4, words="503: no capacity left")
     health = strip_of("main").health
     assert (health.tone, health.label) == ("warn", "cooling until 15:24:00")
