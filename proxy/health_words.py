@@ -11,7 +11,7 @@ from django.utils.functional import cached_property
 
 from providers.errors import FailureKind, in_words
 from providers.models import Credential
-from proxy.models import HealthState
+from proxy.models import Drill, HealthState
 
 URGENT = {FailureKind.REFUSED_KEY.value: "key refused", FailureKind.QUOTA.value: "quota used up"}
 """The kinds of failure that somebody has to do something about, as a badge says them; the others pass by themselves."""
@@ -57,6 +57,12 @@ def until_told(until: datetime, now: datetime | None = None) -> str:
 def cooling_told(row: HealthState) -> str:
     """Until when a row cools, or that the next request tries it."""
     return until_told(row.until) if row.until > timezone.now() else "over: the next request tries it"
+
+
+def drill_told(row: Drill) -> str:
+    """That a drill makes its provider fail, for whom and until when."""
+    whom = f"the key {row.client_key}" if row.client_key else "requests without a key"
+    return f"Drill {row.pk} makes it fail on purpose for {whom} until {until_told(row.ended_at)}."
 
 
 def subject_told(row: HealthState) -> str:

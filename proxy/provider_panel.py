@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from providers.errors import in_words
 from providers.models import Provider
-from proxy.health_words import Held, cooling_told, until_told
-from proxy.models import ModelMapping, RequestLog, RouterSettings, RoutingRule
+from proxy.health_words import Held, cooling_told, drill_told, until_told
+from proxy.models import Drill, ModelMapping, RequestLog, RouterSettings, RoutingRule
 from proxy.provider_state import lack_of
 from proxy.record import OPEN
 
@@ -60,9 +60,10 @@ class LastDay:
 
 @dataclass(frozen=True, slots=True)
 class ProviderPanel:
-    """All of it. `summary` is its health in a line."""
+    """All of it. `summary` is its health in a line, `drills` are those that run: number and what is done."""
 
     summary: str
+    drills: tuple[tuple[int, str], ...]
     health: tuple[HealthLine, ...]
     uses: tuple[Use, ...]
     day: LastDay
@@ -75,7 +76,9 @@ def panel_of(provider: Provider) -> ProviderPanel:
     lines = tuple(
         HealthLine(held.subject(row), in_words(row.kind), row.words, row.streak, cooling_told(row)) for row in rows
     )
-    return ProviderPanel(_summary(provider, held), lines, uses_of(provider), last_day(provider.name))
+    running = Drill.running().filter(provider=provider).select_related("client_key")
+    drills = tuple((drill.pk, drill_told(drill)) for drill in running)
+    return ProviderPanel(_summary(provider, held), drills, lines, uses_of(provider), last_day(provider.name))
 
 
 def _summary(provider: Provider, held: Held) -> str:
