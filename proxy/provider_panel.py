@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from providers.errors import in_words
 from providers.models import Provider
-from proxy.health_words import Held, cooling_told, drill_told, until_told
+from proxy.health_words import URGENT, Held, cooling_told, drill_told, until_told
 from proxy.models import Drill, ModelMapping, RequestLog, RouterSettings, RoutingRule
 from proxy.provider_state import lack_of
 from proxy.record import OPEN
@@ -24,9 +24,10 @@ MAX_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class HealthLine:
-    """One thing that is held against it; `cooling` says until when."""
+    """One thing that is held against it; `cooling` says until when, `tone` whether it passes by itself (warn, bad)."""
 
     what: str
+    tone: str
     kind: str
     words: str
     streak: int
@@ -74,8 +75,12 @@ def panel_of(provider: Provider) -> ProviderPanel:
     held = Held()
     rows = held.of(provider.name)
     lines = tuple(
-        HealthLine(held.subject(row), in_words(row.kind), row.words, row.streak, cooling_told(row)) for row in rows
-    )
+        HealthLine(
+            held.subject(row), "bad" if row.kind in URGENT else "warn", in_words(row.kind), row.words, row.streak,
+            cooling_told(row),
+        )
+        for row in rows
+    )  # fmt: skip
     running = Drill.running().filter(provider=provider).select_related("client_key")
     drills = tuple((drill.pk, drill_told(drill)) for drill in running)
     return ProviderPanel(_summary(provider, held), drills, lines, uses_of(provider), last_day(provider.name))

@@ -1,5 +1,6 @@
 """The list of what is cooling, its reset, and the line on a provider's page."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -48,6 +49,7 @@ def test_the_list_shows_models_and_keys(admin_client, provider):
     assert f"shared by {key}" in text and "key API key" not in text
     for told in ("gpt-5.2", "rate limited", "…6789", "refused key", "a key that is gone", "the next request tries it"):
         assert told in text
+    assert re.search(r"bg-red-100[^<]*>\s*refused key", text) and re.search(r"bg-orange-100[^<]*>\s*rate limited", text)
     assert "&lt;b&gt;slow down" in text and "<b>slow" not in text
     assert "sk-canary" not in text
 
