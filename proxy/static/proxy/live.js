@@ -82,7 +82,7 @@
     known.took = cell(row, age(known), "number nowrap");
     const asked = event.logical_model && event.logical_model !== event.requested_model
       ? `${event.requested_model} → ${event.logical_model}` : event.requested_model;
-    cell(row, asked);
+    cell(row, asked, "asked");
     const where = cell(row, event.kind === "failed" ? "" : served(event), "wide");
     for (const failure of failures) {
       const line = document.createElement("div");
