@@ -147,6 +147,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = os.environ.get("TIME_ZONE", "") or "UTC"
 USE_I18N = True
+FORMAT_MODULE_PATH = "ccmsite.formats"
 USE_TZ = True
 
 STATIC_URL = "/static/"

@@ -12,12 +12,17 @@ from providers.unfolded import PasswordWidget
 
 def secret_field(label: str, help_text: str) -> forms.CharField:
     """The field: empty keeps what is stored."""
-    widget = PasswordWidget(attrs={"autocomplete": "off", "placeholder": "leave empty to keep"})
+    widget = PasswordWidget(attrs={"autocomplete": "off"})
     return forms.CharField(required=False, label=label, widget=widget, help_text=help_text)
 
 
 class SecretForm(forms.ModelForm):  # type: ignore[type-arg]
     """Seals its field `secret` into a row that has `set_secret`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "secret" in self.fields:  # not where the row is only shown
+            self.fields["secret"].widget.attrs["placeholder"] = "leave empty to keep"
 
     def clean(self) -> dict[str, Any]:
         """Any secret must be one that can be sealed.

@@ -11,10 +11,12 @@ from django.utils.functional import cached_property
 
 from providers.errors import FailureKind, in_words
 from providers.models import Credential
-from proxy.models import HealthState
+from proxy.models import Drill, HealthState
 
 URGENT = {FailureKind.REFUSED_KEY.value: "key refused", FailureKind.QUOTA.value: "quota used up"}
 """The kinds of failure that somebody has to do something about, as a badge says them; the others pass by themselves."""
+TO_BE_TRIED = "to be tried"
+"""What a badge says once a cooldown is over: nobody knows yet whether it is well."""
 
 
 class Held:
@@ -23,6 +25,15 @@ class Held:
     def of(self, provider: str) -> Sequence[HealthState]:
         """The rows of one provider, what cools longest first; those whose cooldown is over too."""
         return self._rows.get(provider, ())
+
+    def subject(self, row: HealthState) -> str:
+        """Whom one of these rows is about, as `subject_told` says it; the keys are read once for all of them."""
+        return _told(row, self._keys.get(row.credential_id))
+
+    @cached_property
+    def _keys(self) -> dict[int, Credential]:
+        held = (row.credential_id for rows in self._rows.values() for row in rows if row.credential_id)
+        return Credential.objects.in_bulk(set(held))
 
     @cached_property
     def _rows(self) -> dict[str, list[HealthState]]:
@@ -48,10 +59,24 @@ def cooling_told(row: HealthState) -> str:
     return until_told(row.until) if row.until > timezone.now() else "over: the next request tries it"
 
 
+def drill_told(row: Drill) -> str:
+    """That a drill makes its provider fail, for whom and until when."""
+    whom = f"the key {row.client_key}" if row.client_key else "requests without a key"
+    return f"Drill {row.pk} makes it fail on purpose for {whom} until {until_told(row.ended_at)}."
+
+
 def subject_told(row: HealthState) -> str:
-    """Whom a row is about: the actual model, the key by its last characters, or one with the other."""
+    """Whom a row is about: the actual model, the account, the key by its last characters, or one with the other."""
+    return _told(row, Credential.objects.filter(pk=row.credential_id).first() if row.credential_id else None)
+
+
+def _told(row: HealthState, key: Credential | None) -> str:
     if not row.credential_id:
-        return row.actual_model
-    key = Credential.objects.filter(pk=row.credential_id).first()
-    told = f"key {key}" if key is not None else "a key that is gone"
+        return row.actual_model or "its key"  # a header opens the provider, or the machine
+    if key is None:
+        told = "a key that is gone"
+    elif key.is_account:
+        told = f"account {key}"
+    else:
+        told = str(key) if "key" in key.label.lower() else f"key {key}"
     return f"{row.actual_model} by {told}" if row.actual_model else told

@@ -23,7 +23,7 @@ from proxy.config import ConfigSnapshot
 from proxy.drill import now
 from proxy.errors import ApiError
 from proxy.health import BOARD, CoolingBoard
-from proxy.health_words import failure_told
+from proxy.health_words import TO_BE_TRIED, failure_told
 from proxy.inbound.base import Inbound
 from proxy.inbound.dialects import BY_NAME, dialect_of_members
 from proxy.inbound.json_body import read_members
@@ -221,7 +221,7 @@ def _health(target: Target, board: CoolingBoard) -> tuple[str, list[str]]:
     """How a target is by the board, and what is held against it."""
     clock, held = board.now(), board.held_against(target)
     if not held:
-        return "ok", []
+        return "healthy", []
     worst = max(held, key=lambda one: one.ready_at)
     said = failure_told(worst.kind, worst.words)
     if worst.kind is FailureKind.REFUSED_KEY and worst.until > clock:
@@ -230,7 +230,7 @@ def _health(target: Target, board: CoolingBoard) -> tuple[str, list[str]]:
         return "cooling", [f"cools for {worst.until - clock:.0f} s more and is tried last ({said})"]
     if worst.probe_until > clock:
         return "cooling", [f"is being probed by another request and is tried last ({said})"]
-    return "probe", [f"its cooldown is over: the next request finds out whether it is well ({said})"]
+    return TO_BE_TRIED, [f"its cooldown is over: the next request finds out whether it is well ({said})"]
 
 
 def _drills(config: ConfigSnapshot, target: Target) -> list[str]:

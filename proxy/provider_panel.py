@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from providers.errors import in_words
 from providers.models import Provider
-from proxy.health_words import Held, cooling_told, subject_told, until_told
-from proxy.models import HealthState, ModelMapping, RequestLog, RouterSettings, RoutingRule
+from proxy.health_words import URGENT, Held, cooling_told, drill_told, until_told
+from proxy.models import Drill, ModelMapping, RequestLog, RouterSettings, RoutingRule
 from proxy.provider_state import lack_of
 from proxy.record import OPEN
 
@@ -24,9 +24,10 @@ MAX_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class HealthLine:
-    """One thing that is held against it; `cooling` says until when."""
+    """One thing that is held against it; `cooling` says until when, `tone` whether it passes by itself (warn, bad)."""
 
     what: str
+    tone: str
     kind: str
     words: str
     streak: int
@@ -60,9 +61,10 @@ class LastDay:
 
 @dataclass(frozen=True, slots=True)
 class ProviderPanel:
-    """All of it. `summary` is its health in a line."""
+    """All of it. `summary` is its health in a line, `drills` are those that run: number and what is done."""
 
     summary: str
+    drills: tuple[tuple[int, str], ...]
     health: tuple[HealthLine, ...]
     uses: tuple[Use, ...]
     day: LastDay
@@ -70,22 +72,32 @@ class ProviderPanel:
 
 def panel_of(provider: Provider) -> ProviderPanel:
     """The panel of a stored provider."""
-    held = Held().of(provider.name)
+    held = Held()
+    rows = held.of(provider.name)
     lines = tuple(
-        HealthLine(subject_told(row), in_words(row.kind), row.words, row.streak, cooling_told(row)) for row in held
-    )
-    return ProviderPanel(_summary(provider, held), lines, uses_of(provider), last_day(provider.name))
+        HealthLine(
+            held.subject(row), "bad" if row.kind in URGENT else "warn", in_words(row.kind), row.words, row.streak,
+            cooling_told(row),
+        )
+        for row in rows
+    )  # fmt: skip
+    running = Drill.running().filter(provider=provider).select_related("client_key")
+    drills = tuple((drill.pk, drill_told(drill)) for drill in running)
+    return ProviderPanel(_summary(provider, held), drills, lines, uses_of(provider), last_day(provider.name))
 
 
-def _summary(provider: Provider, held: Sequence[HealthState]) -> str:
+def _summary(provider: Provider, held: Held) -> str:
     if not provider.enabled:
         return "Switched off: every mapping skips it."
     if lack := lack_of(provider):
         return f"It {lack} before it can be called."
-    cooling = [row for row in held if row.until > timezone.now()]
+    rows = held.of(provider.name)
+    cooling = [row for row in rows if row.until > timezone.now()]
+    if not cooling and rows:
+        return "To be tried: nothing of it cools any more, and the next request finds out whether it is well."
     if not cooling:
         return "Healthy: nothing of it is cooling."
-    told = ", ".join(f"{row.actual_model or 'its key'} ({in_words(row.kind)})" for row in cooling[:MAX_NAMED])
+    told = ", ".join(f"{held.subject(row)} ({in_words(row.kind)})" for row in cooling[:MAX_NAMED])
     more = f" and {len(cooling) - MAX_NAMED} more" if len(cooling) > MAX_NAMED else ""
     return f"Cooling until {until_told(cooling[0].until)} at the latest: {told}{more}."
 

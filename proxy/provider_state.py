@@ -10,7 +10,7 @@ from providers.models import Credential, Provider
 from providers.oauth.flows import flows_for
 from providers.targets import signs_in_by_hand
 from proxy.account_list import SIGN_IN, signed_in
-from proxy.health_words import URGENT, failure_told, until_told
+from proxy.health_words import TO_BE_TRIED, URGENT, failure_told, until_told
 from proxy.models import HealthState
 
 KEY, KEY_OR_SIGN_IN = "needs a key", "needs a key or sign-in"
@@ -20,7 +20,7 @@ MAX_ERROR = 80
 
 @dataclass(frozen=True, slots=True)
 class ProviderState:
-    """A word for the badge's colour (ok, off, warn, bad) and what stands in it."""
+    """A word for the badge's colour (ok, off, info, warn, bad) and what stands in it."""
 
     tone: str
     words: str
@@ -37,14 +37,36 @@ def state_of(row: Provider, held: Iterable[HealthState], now: datetime) -> Provi
         return ProviderState("bad", "unknown preset")
     if lack := lack_of(row):
         return ProviderState("bad", lack)
+    held = list(held)
     cooling = [one for one in held if one.until > now]
     if not cooling:
-        return ProviderState("ok", "healthy")
+        return ProviderState("info", TO_BE_TRIED) if held else ProviderState("ok", "healthy")
     kinds = {one.kind for one in cooling}
     for kind, words in URGENT.items():
         if kind in kinds:
             return ProviderState("bad", words)
-    return ProviderState("warn", f"cooling until {until_told(max(one.until for one in cooling), now)}")
+    spared = [one for one in cooling if one.credential_id and others_open(row, one, cooling)]
+    if len(spared) == len(cooling):
+        return ProviderState("info", spared_told(row, spared[0]))
+    last = max(one.until for one in cooling if one not in spared)
+    return ProviderState("warn", f"cooling until {until_told(last, now)}")
+
+
+def others_open(row: Provider, held: HealthState, cooling: Iterable[HealthState]) -> bool:
+    """True while a provider is opened by another credential than the held one, which nothing is held against.
+
+    Its calls take that one: what is held against one key or account alone does not keep the provider from serving.
+    """
+    benched = {held.credential_id, *(
+        one.credential_id for one in cooling if one.actual_model in (held.actual_model, "") or not held.actual_model
+    )}  # fmt: skip
+    return any(one.enabled and one.pk not in benched and _opens(one) for one in row.credentials.all())
+
+
+def spared_told(row: Provider, held: HealthState) -> str:
+    """A badge for a key or an account that alone is held back, of several."""
+    account = any(one.pk == held.credential_id and one.is_account for one in row.credentials.all())
+    return "an account cools" if account else "a key cools"
 
 
 def lack_of(row: Provider) -> str:

@@ -62,6 +62,7 @@ class Tail:
                 "attempt": attempt.number,
                 "outcome": attempt.outcome,
                 "status": attempt.status,
+                "drill": attempt.drill is not None,
             }
         )
 

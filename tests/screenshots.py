@@ -26,7 +26,7 @@ thorough = LogicalModel.objects.create(name="thorough")
 for priority, (name, actual) in enumerate((("anthropic", "claude-opus-5-5"), ("openrouter", "z-ai/glm-4.6")), start=1):
     provider = Provider.objects.get(name=name)
     ModelMapping.objects.create(logical_model=thorough, priority=priority, provider=provider, actual_model=actual)
-RouterSettings.objects.update(default=smart, background=fast, think=thorough, capture_bodies="none")
+RouterSettings.objects.update(default=smart, background=fast, think=thorough, capture_bodies="off")
 RoutingRule.objects.create(name="pictures", has_image=True, logical_model=smart)
 LogicalModel.objects.exclude(name__in=("smart", "fast", "thorough")).delete()
 Provider.objects.filter(name="echo").delete()

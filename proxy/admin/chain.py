@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from proxy.health_words import URGENT, Held, failure_told, until_told
+from proxy.health_words import TO_BE_TRIED, URGENT, Held, failure_told, until_told
 from proxy.models import HealthState, ModelMapping
+from proxy.provider_state import others_open, spared_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,20 @@ _ORDER = ("ok", "info", "warn", "bad")
 
 def mark_of(row: ModelMapping, held: Held) -> Mark:
     """The mark of one mapping's target: the worst of what is held against its model and its keys."""
-    marks = [_mark(one) for one in held.of(row.provider.name) if one.actual_model in (row.actual_model, "")]
+    against = [one for one in held.of(row.provider.name) if one.actual_model in (row.actual_model, "")]
+    marks = [_mark(one, row, held, against) for one in against]
     return max(marks, key=lambda mark: _ORDER.index(mark.kind), default=WELL)
 
 
-def _mark(row: HealthState) -> Mark:
-    more = f"{'a key of it' if row.credential_id else 'the model'}: {failure_told(row.kind, row.words)}"
+def _mark(row: HealthState, mapping: ModelMapping, held: Held, against: Sequence[HealthState]) -> Mark:
+    more = f"{held.subject(row) if row.credential_id else 'the model'}: {failure_told(row.kind, row.words)}"
     if row.until <= timezone.now():
-        return Mark("info", "to be tried", f"{more}; the cooldown is over, the next request tries it")
+        return Mark("info", TO_BE_TRIED, f"{more}; the cooldown is over, the next request tries it")
     until = until_told(row.until)
+    cooling = [one for one in against if one.until > timezone.now()]
+    if row.credential_id and others_open(mapping.provider, row, cooling):
+        words = URGENT.get(row.kind) or spared_told(mapping.provider, row)
+        return Mark("info", words, f"{more} until {until}; others serve meanwhile")
     if row.kind in URGENT:
         return Mark("bad", URGENT[row.kind], f"{more}; tried last until {until}")
     return Mark("warn", f"cooling until {until}", f"{more}; tried last until then")

@@ -32,7 +32,7 @@ class DrillForm(forms.ModelForm):  # type: ignore[type-arg]
         initial=10,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_MINUTES)],
         widget=NumberWidget(attrs={"min": 1, "max": MAX_MINUTES}),
-        help_text=f"It ends by itself after so long, {MAX_MINUTES} at most.",
+        help_text=f"It begins when it is saved and ends by itself after so long, {MAX_MINUTES} at most.",
     )
 
     class Meta:
@@ -163,7 +163,7 @@ class DrillAdmin(PageAdmin):
     @display(description="Fault")
     def shown_fault(self, row: Drill) -> str:
         """What is done to them."""
-        return row.told_fault
+        return row.told_fault if row.fault == "cut" else row.get_fault_display()
 
     @display(description="State", label=_COLOURS)
     def shown_state(self, row: Drill) -> str:

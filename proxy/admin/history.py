@@ -34,7 +34,7 @@ from providers.unfolded import PageAdmin, display
 from proxy.admin.history_export import as_csv, as_jsonl, body_text, streamed
 from proxy.admin.history_filters import FILTERS
 from proxy.admin.history_list import NEWEST_FIRST, HistoryChangeList, InfinitePaginator
-from proxy.admin.request_view import TONES, ending, facts, pretty, shown_cost, timeline, why_parts
+from proxy.admin.request_view import TONES, ending, facts, failed_over, pretty, shown_cost, timeline, why_parts
 from proxy.figures import seconds
 from proxy.logbook import LOGBOOK
 from proxy.models import Instance, RequestLog
@@ -209,7 +209,8 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
         may_preview = request.user.has_perm("proxy.view_logicalmodel")
         return {
             "row": row,
-            "tone": TONES.get(row.outcome, "bad"),
+            "tone": "warn" if failed_over(row) else TONES.get(row.outcome, "bad"),
+            "outcome": "failed over" if failed_over(row) else row.get_outcome_display(),
             "ending": ending(row),
             "timeline": timeline(row, list(row.attempt_rows.order_by("number"))),
             "why": why_parts(row.why),
@@ -243,7 +244,7 @@ class RequestLogAdmin(ReadOnly, PageAdmin):
     @display(description="Outcome", label=_COLOURS)
     def shown_outcome(self, row: RequestLog) -> tuple[str, str]:
         """The outcome as a badge, in words, with the HTTP status the client saw where that is not 200."""
-        if row.outcome == "ok" and row.attempts > 1:
+        if failed_over(row):
             return "failed over", "failed over"
         told = row.get_outcome_display()
         return row.outcome, f"{told} {row.status}" if row.status not in (0, 200) else told
@@ -277,7 +278,7 @@ def _captured(row: RequestLog) -> dict[str, Any]:
     except zlib.error:
         return {"no_body": "The text was captured, but it is damaged and cannot be read."}
     if text is None:
-        return {"no_body": "The text was not captured (router settings, History: off, errors or all)."}
+        return {"no_body": "The text was not captured. The router settings (History) say of which requests it is."}
     shown, whole = pretty(text)
     return {"body": shown, "body_whole": whole, "body_characters": f"{len(text):,}"}
 

@@ -25,7 +25,7 @@ from proxy.provider_state import last_error_of, state_of
 
 admin.site.unregister(Provider)
 
-_TONES = {"ok": "success", "off": "info", "warn": "warning", "bad": "danger"}
+_TONES = {"ok": "success", "off": "info", "info": "info", "warn": "warning", "bad": "danger"}
 
 
 @admin.register(Provider)

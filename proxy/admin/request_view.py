@@ -49,6 +49,11 @@ class Timeline:
     ticks: tuple[tuple[float, str], ...]
 
 
+def failed_over(row: RequestLog) -> bool:
+    """True of a request that was answered, though not by its first call."""
+    return row.outcome == "ok" and row.attempts > 1
+
+
 def timeline(row: RequestLog, entries: Sequence[AttemptLog]) -> Timeline:
     """The attempts of a request on one axis, from its begin to its end, or to what is known of one that still runs."""
     total = max([1, row.duration_ms, *(entry.started_ms + entry.duration_ms for entry in entries)])

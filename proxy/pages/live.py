@@ -19,4 +19,4 @@ class LivePage(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The page; it says so when it cannot see the requests of the other processes."""
         processes = 0 if settings.REDIS_URL else presence.living()
-        return self.shown(request, alone_of=processes if processes > 1 else 0)
+        return self.shown(request, alone_of=processes if processes > 1 else 0, time_zone=settings.TIME_ZONE)

@@ -88,7 +88,7 @@ def _problem(row: RequestLog) -> str:
     if text is None:
         return (
             "The text of this request was not captured, so there is nothing to send. "
-            "Set what is captured to “errors” or “all” in the router settings, History: it holds for later requests."
+            "Have request bodies captured (router settings, History): it holds for later requests."
         )
     try:
         replay.request_of(text, row.inbound_format)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,8 +15,8 @@ from providers.errors import RULES
 from providers.models import Provider
 from proxy import stats
 from proxy.figures import plural, share
-from proxy.health_words import Held, failure_told, until_told
-from proxy.models import AttemptLog, HealthState
+from proxy.health_words import Held, drill_told, failure_told, until_told
+from proxy.models import AttemptLog, Drill, HealthState
 from proxy.provider_state import state_of
 
 HOURS = 24
@@ -89,7 +89,7 @@ class Strip:
     @property
     def quiet(self) -> bool:
         """True when there is nothing to see: no calls, and nothing held against it."""
-        return self.health.tone == "ok" and not any(hour.calls for hour in self.hours)
+        return self.health.tone == "ok" and not self.health.details and not any(hour.calls for hour in self.hours)
 
     @property
     def summary(self) -> str:
@@ -118,30 +118,32 @@ def strips(now: datetime, held: Held | None = None) -> tuple[Strip, ...]:
     starts = [first + timedelta(hours=number) for number in range(HOURS)]
     hours = _hours(starts, now)
     held = held or Held()
+    drills = {row.provider_id: row for row in Drill.running().select_related("client_key").order_by("-ends_at")}
     rows = {row.name: row for row in Provider.objects.prefetch_related("credentials__oauth")}
     names = sorted({name for name, row in rows.items() if row.enabled} | {name for name in hours if name})
     return tuple(
         Strip(
             name,
             reverse("admin:providers_provider_change", args=[rows[name].pk]) if name in rows else "",
-            _health(rows.get(name), held.of(name), now),
+            _health(rows.get(name), held, drills, now),
             tuple(hours.get(name) or [Hour(timezone.localtime(start)) for start in starts]),
         )
         for name in names
     )
 
 
-def _health(row: Provider | None, held: Iterable[HealthState], now: datetime) -> Health:
+def _health(row: Provider | None, held: Held, drills: Mapping[int, Drill], now: datetime) -> Health:
     if row is None:
         return Health("", "removed")
-    state = state_of(row, held, now)
-    details = (_detail(one, now) for one in held if row.enabled and one.until > now)
+    against = held.of(row.name)
+    details = [_detail(one, held, now) for one in against if row.enabled and one.until > now]
+    details += [drill_told(drills[row.pk])] if row.pk in drills else []
+    state = state_of(row, against, now)
     return Health(state.tone, state.words, tuple(details))
 
 
-def _detail(row: HealthState, now: datetime) -> str:
-    whom = row.actual_model or "its key"
-    return f"{whom} until {until_told(row.until, now)}, {failure_told(row.kind, row.words)}"
+def _detail(row: HealthState, held: Held, now: datetime) -> str:
+    return f"{held.subject(row)} until {until_told(row.until, now)}, {failure_told(row.kind, row.words)}"
 
 
 def _hours(starts: Sequence[datetime], now: datetime) -> dict[str, list[Hour]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django import template
 
-from proxy.figures import money, seconds
+from proxy.figures import compact, money, seconds
 
 register = template.Library()
+register.filter("compact", compact)
 register.filter("money", money)
 register.filter("duration", seconds)
 

@@ -24,6 +24,7 @@ def test_an_empty_secret_keeps_what_is_stored(credential):
     """The page never has it, so it cannot send it back."""
     form = form_of(credential, label="renamed", secret="  ")
     assert "sk-canary" not in form.as_p() and form.is_valid()
+    assert "leave empty to keep" in form.as_p() and "leave empty" not in CredentialForm().as_p()
     form.save()
     kept = Credential.objects.get()
     assert (kept.label, kept.reveal()) == ("renamed", "sk-canary-0123456789")

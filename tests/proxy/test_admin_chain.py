@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ccmsite.roles import VIEWER
-from providers.models import Provider
+from providers.models import Credential, Provider
 from proxy.admin import known
 from proxy.admin.chain import chain, mark_of
 from proxy.health_words import Held
@@ -61,7 +61,7 @@ def test_health_is_marked_at_its_target(model):
         f"one/gpt-5.2 cooling until {until} → two/gpt-5.2 key refused → three/gpt-5.2 to be tried"
     )
     assert "the model: overloaded: &lt;too busy&gt;" in shown
-    assert "a key of it: refused key" in shown
+    assert "a key that is gone: refused key" in shown
 
 
 def test_the_worst_of_a_target_is_what_is_marked(model):
@@ -69,6 +69,21 @@ def test_the_worst_of_a_target_is_what_is_marked(model):
     ails("one")
     ails("one", kind="refused_key", actual_model="", credential_id=7)
     assert mark_of(model.mappings.first(), Held()).words == "key refused"
+
+
+def test_one_key_of_several_leaves_its_target_in_its_place(model):
+    """Nobody reads that a target is tried last while another of its keys serves."""
+    mapping = model.mappings.first()
+    keys = [Credential(provider=mapping.provider, label=label) for label in ("first", "spare")]
+    for key in keys:
+        key.set_secret("sk-canary-0123456789")
+        key.save()
+    ails("one", actual_model="", kind="rate_limited", credential_id=keys[0].pk)
+    mark = mark_of(mapping, Held())
+    assert (mark.kind, mark.words) == ("info", "a key cools")
+    assert mark.more.startswith("key first (…6789): rate limited") and mark.more.endswith("others serve meanwhile")
+    ails("one", kind="refused_key", credential_id=keys[1].pk)
+    assert mark_of(mapping, Held()).kind == "bad"
 
 
 def test_what_is_off_is_said(model):

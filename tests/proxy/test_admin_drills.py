@@ -61,6 +61,8 @@ def test_a_drill_is_started_from_the_form(admin_client, admin_user, provider, ke
     text = page.content.decode()
     assert "cut after 40 characters at main for laptop" in text
     assert "none yet" in text and "Stop this drill" in text
+    itself = admin_client.get(reverse("admin:providers_provider_change", args=(provider.pk,))).content.decode()
+    assert f">Drill {row.pk} makes it fail on purpose for the key laptop until " in itself
     assert "nobody takes over" not in text
 
 

@@ -1,5 +1,6 @@
 """The list of what is cooling, its reset, and the line on a provider's page."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -45,9 +46,10 @@ def test_the_list_shows_models_and_keys(admin_client, provider):
     state("", credential_id=key.pk + 99)
     state("shared", credential_id=key.pk)
     text = admin_client.get(reverse(LIST)).content.decode()
-    assert f"shared by key {key}" in text
+    assert f"shared by {key}" in text and "key API key" not in text
     for told in ("gpt-5.2", "rate limited", "…6789", "refused key", "a key that is gone", "the next request tries it"):
         assert told in text
+    assert re.search(r"bg-red-100[^<]*>\s*refused key", text) and re.search(r"bg-orange-100[^<]*>\s*rate limited", text)
     assert "&lt;b&gt;slow down" in text and "<b>slow" not in text
     assert "sk-canary" not in text
 
@@ -85,9 +87,11 @@ def test_a_providers_page_tells_its_health(admin_client, provider):
     assert "Healthy: nothing of it is cooling." in admin_client.get(path).content.decode()
     for number in range(6):
         state(f"m{number}")
-    state("", credential_id=1, kind="refused_key", seconds=900)
+    state("", credential_id=provider.credentials.get().pk, kind="refused_key", seconds=900)
     text = admin_client.get(path).content.decode()
-    assert "its key (refused key), " in text and "and 2 more" in text
+    assert "API key (…6789) (refused key), " in text and "and 2 more" in text
+    HealthState.objects.update(until=timezone.now())
+    assert "To be tried: nothing of it cools any more" in admin_client.get(path).content.decode()
     new = admin_client.get(reverse("admin:providers_provider_add")).content.decode()
     assert "cooling" not in new.lower() and "step by step" in new
 

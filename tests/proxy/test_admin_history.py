@@ -170,6 +170,12 @@ def test_a_request_that_needed_more_than_one_try_is_told_from_the_others(admin_c
     assert found == ["req_1", "req_0"]
     badges = re.findall(r'data-label="Outcome">(.*?)</td>', text, re.DOTALL)
     assert ["failed over" in badge for badge in badges] == [True, False], badges
+    for name, badge in (
+        ("req_1", '<span class="ccm-badge warn">failed over<'),
+        ("req_0", '<span class="ccm-badge ok">ok<'),
+    ):
+        row = RequestLog.objects.get(request_id=name)
+        assert badge in admin_client.get(reverse("admin:proxy_requestlog_change", args=(row.pk,))).content.decode()
 
 
 def test_a_row_fits_a_laptop_and_a_phone(admin_client, settings):

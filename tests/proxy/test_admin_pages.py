@@ -198,7 +198,17 @@ def test_a_new_rule_comes_last(admin_client, rows):
 def test_no_match_is_not_no_rows(admin_client, rows):
     """A search without a hit does not tell a user of many rows that there are none yet."""
     page = admin_client.get(reverse("admin:proxy_requestlog_changelist") + "?q=nothing").content.decode()
-    assert "No requests yet" not in page
+    assert "No requests yet" not in page and "Nothing matches" in page and ">Show all</a>" in page
+    assert ">Add request</a>" not in page, "nobody adds requests by hand"
+
+
+def test_an_empty_list_speaks_of_no_filter_that_nobody_set(admin_client):
+    """It leads to the form for the first row, where one can be added; providers have a better way."""
+    drills = admin_client.get(reverse("admin:proxy_drill_changelist")).content.decode()
+    assert "Nothing matches" not in drills and "Show all" not in drills and ">Add drill</a>" in drills
+    assert ">Add provider</a>" not in admin_client.get(reverse("admin:providers_provider_changelist")).content.decode()
+    health = admin_client.get(reverse("admin:proxy_healthstate_changelist")).content.decode()
+    assert "The list is empty." in health and "Show all" not in health
 
 
 @pytest.mark.parametrize(
@@ -322,4 +332,5 @@ def test_names_stand_in_the_header_as_they_are(admin_client, rows):
     page = admin_client.get(reverse("admin:proxy_logicalmodel_change", args=[model.pk])).content.decode()
     header = page[: page.index("chevron_right")]
     assert ">Logical models</a>" in header and "Routing and history</a>" not in header
-    assert ">smart</a>" in page and ">Smart</a>" not in page
+    assert ">smart</a>" in page and ">Smart</a>" not in page and ">new</span>" not in page
+    assert ">new</span>" in admin_client.get(reverse("admin:proxy_logicalmodel_add")).content.decode()

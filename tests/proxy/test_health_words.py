@@ -54,10 +54,16 @@ def test_a_cooldown_that_is_over_says_what_comes_next():
 
 @pytest.mark.django_db
 def test_a_row_names_its_model_or_its_key():
-    """A key by its last characters; one that is gone is told as such."""
+    """An account by its name, a key by its last characters; one that is gone is told as such."""
     credential = Credential(provider=Provider.objects.create(name="main", preset="openai"))
     credential.set_secret("sk-canary-0123456789")
     credential.save()
     assert subject_told(HealthState(actual_model="m")) == "m"
-    assert subject_told(HealthState(credential_id=credential.pk)) == f"key {credential}"
-    assert subject_told(HealthState(actual_model="m", credential_id=credential.pk + 1)) == "m by a key that is gone"
+    assert subject_told(HealthState(credential_id=credential.pk)) == "API key (…6789)"
+    credential.label = "team"
+    credential.save()
+    assert subject_told(HealthState(credential_id=credential.pk)) == "key team (…6789)"
+    account = Credential.objects.create(provider=credential.provider, kind=Credential.OAUTH, label="ops@example.com")
+    assert subject_told(HealthState(credential_id=account.pk)) == "account ops@example.com"
+    assert subject_told(HealthState()) == "its key"
+    assert subject_told(HealthState(actual_model="m", credential_id=credential.pk + 99)) == "m by a key that is gone"

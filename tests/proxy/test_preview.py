@@ -42,7 +42,7 @@ def test_the_decision_the_order_and_the_outgoing_call(board):
     assert (found.reason, found.logical_model, found.why) == ("default", "smart", "asked for by name")
     assert (found.dialect, found.streams, found.session) == ("anthropic_messages", True, "s-1")
     assert [str(step.target) for step in found.steps] == ["one/glm", "two/gpt-5"]
-    assert [step.mark for step in found.steps] == ["ok", "ok"]
+    assert [step.mark for step in found.steps] == ["healthy", "healthy"]
     assert found.shown is found.steps[0]
     assert found.steps[1].outgoing is None
     sent = found.shown.outgoing
@@ -95,7 +95,7 @@ def test_a_wrong_forced_provider_is_refused():
     [
         ("overloaded", 0, "cooling", "cools for 5 s more and is tried last (overloaded: too busy)"),
         ("refused_key", 0, "key refused", "its key was refused: tried last for 300 s"),
-        ("overloaded", 60, "probe", "the next request finds out"),
+        ("overloaded", 60, "to be tried", "the next request finds out"),
     ],
 )
 def test_what_is_held_against_a_target_is_told(board, kind, later, mark, words):
@@ -106,8 +106,8 @@ def test_what_is_held_against_a_target_is_told(board, kind, later, mark, words):
     step = next(step for step in found.steps if step.target.provider == "one")
     assert step.mark == mark
     assert words in step.notes[0]
-    assert (found.steps[-1] is step) == (mark != "probe")
-    assert ("cooling: one/glm" in found.why) == (mark != "probe")
+    assert (found.steps[-1] is step) == (mark != "to be tried")
+    assert ("cooling: one/glm" in found.why) == (mark != "to be tried")
 
 
 def test_a_probe_under_way_is_told(board):
@@ -124,7 +124,7 @@ def test_a_target_that_would_not_be_called_says_why():
     broken = cast.target("broken", problem="its key does not unseal")
     unable = cast.target("unable", "chat", "openai-compatible")
     found = asked(config_of({"smart": [broken, unable, ONE]}), {"messages": [{"role": "user", "content": [PDF]}]})
-    assert [step.mark for step in found.steps] == ["skipped", "skipped", "ok"]
+    assert [step.mark for step in found.steps] == ["skipped", "skipped", "healthy"]
     assert "its key does not unseal" in found.steps[0].notes[0]
     assert "the next one is tried" in found.steps[1].notes[0]
     assert found.shown is found.steps[2]

@@ -35,7 +35,9 @@ def test_what_is_held_against_it_is_listed_longest_first(provider):
         )  # fmt: skip
     lines = panel_of(provider).health
     assert [line.what for line in lines] == ["b", "a", "c"]
-    assert (lines[0].kind, lines[0].words, lines[0].streak) == ("rate limited", "slow down", 2)
+    assert (lines[0].tone, lines[0].kind, lines[0].words, lines[0].streak) == ("warn", "rate limited", "slow down", 2)
+    HealthState.objects.filter(actual_model="b").update(kind="quota")
+    assert panel_of(provider).health[0].tone == "bad"
     assert lines[2].cooling == "over: the next request tries it"
 
 

@@ -71,11 +71,34 @@ def test_a_cooling_that_ends_today_is_told_by_the_clock():
     assert state_of(provider(), [cooling], noon).words == f"cooling until {timezone.localtime(cooling.until):%H:%M:%S}"
 
 
-def test_what_is_over_is_healthy_but_remembered():
-    """A wait that has ended is no state; what failed last is still told."""
+def test_what_is_over_is_to_be_tried():
+    """When a wait has ended nobody knows yet whether it is well, as chains say it; what failed last is told."""
     provider()
     held("timed_out", -1)
-    assert told() == ("ok", "healthy", "timed out")
+    assert told() == ("info", "to be tried", "timed out")
+
+
+def test_one_key_of_several_does_not_bench_its_provider():
+    """While another key or account opens it its calls take that; when none is left, or a model cools, it cools."""
+    row = provider(preset="anthropic")
+    key(row, label="spare")
+    first, second = row.credentials.order_by("pk")
+    held("rate_limited", model="", credential_id=first.pk)
+    assert told()[:2] == ("info", "a key cools")
+    held("rate_limited", model="n", credential_id=second.pk)
+    assert told()[0] == "warn"
+    second.enabled = False
+    second.save()
+    account(row, state=OAuthToken.NEEDS_SIGN_IN, access="sealed")
+    held("rate_limited", model="", credential_id=first.pk)
+    assert told()[0] == "warn", "what is off or waits for a sign-in opens nothing"
+    OAuthToken.objects.update(state=OAuthToken.ACTIVE)
+    assert told()[:2] == ("info", "a key cools")
+    HealthState.objects.update(credential_id=OAuthToken.objects.get().credential_id)
+    Credential.objects.update(enabled=True)
+    assert told()[:2] == ("info", "an account cools")
+    held()
+    assert told()[0] == "warn"
 
 
 @pytest.mark.parametrize(("kind", "words"), [("refused_key", "key refused"), ("quota", "quota used up")])

@@ -6,7 +6,7 @@ import pytest
 
 from providers.models import Provider
 from proxy import log_rows
-from proxy.models import HealthState
+from proxy.models import Drill, HealthState
 from proxy.pages.strips import FAULTS, QUIET_SHOWN, Hour, parted, strips
 from proxy.record import AttemptRecord, RequestRecord
 
@@ -90,10 +90,10 @@ def test_a_cell_says_in_words_what_it_shows():
 
 
 def test_health_is_what_is_held_against_a_provider_now():
-    """Healthy, models that cool, a key that is refused; what is over is over."""
+    """To be tried when a cooldown is over, models that cool, a key that is refused."""
     Provider.objects.create(name="main", preset="echo")
     cooling("main", "old", -1)
-    assert (strip_of("main").health.tone, strip_of("main").health.label) == ("ok", "healthy")
+    assert (strip_of("main").health.tone, strip_of("main").health.label) == ("info", "to be tried")
     cooling("main", "m", 4, words="503: no capacity left")
     health = strip_of("main").health
     assert (health.tone, health.label) == ("warn", "cooling until 15:24:00")
@@ -125,9 +125,23 @@ def test_many_quiet_providers_do_not_hide_the_others():
     assert (len(shown), quiet) == (QUIET_SHOWN + 2, ())
 
 
-def test_strips_take_five_queries(django_assert_num_queries):
+def test_a_running_drill_is_told_beside_what_it_breaks():
+    """A provider that answers nothing and is healthy all the same: the page says that somebody wants it so."""
+    row = Drill(provider=Provider.objects.create(name="main", preset="echo"))
+    row.run_for(timedelta(minutes=10))
+    row.save()
+    told = strip_of("main")
+    assert told.health.label == "healthy" and not told.quiet
+    assert told.health.details[0].startswith(
+        f"Drill {row.pk} makes it fail on purpose for requests without a key until "
+    )
+    row.stop()
+    assert strip_of("main").health.details == ()
+
+
+def test_strips_take_six_queries(django_assert_num_queries):
     """However many providers there are."""
     for number in range(5):
         Provider.objects.create(name=f"p{number}", preset="echo")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert len(strips(NOW)) == 5

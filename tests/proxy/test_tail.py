@@ -40,6 +40,7 @@ async def test_a_request_is_told_from_start_to_end(quick):
     began, failed, ended = message["events"]
     assert began["id"] == "req_1"
     assert (failed["provider"], failed["outcome"], failed["status"]) == ("main", "overloaded", 529)
+    assert failed["drill"] is False
     assert (ended["provider"], ended["outcome"], ended["attempt"]) == ("spare", "ok", 1)
     assert "\0" not in ended["error"]
     assert message["number"] == 1

@@ -11,11 +11,7 @@ window.ccmConsoleView = (() => {
   let begun = 0;
   let request = ""; // its id in the history, once it is known
 
-  function seconds(ms) {
-    if (ms === null || ms === undefined) return "–";
-    return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
-  }
-
+  const { seconds } = ccmTimes;
   const words = (text) => text.replaceAll("_", " ");
 
   function made(tag, kind, ...content) {
@@ -175,7 +171,7 @@ window.ccmConsoleView = (() => {
     const link = historyLink(told.request_id);
     if (link) figure("Request", link);
     part("measured").hidden = false;
-    if (told.outcome === "ok") state(told.attempts > 1 ? "ok, failed over" : "ok", told.attempts > 1 ? "warn" : "ok");
+    if (told.outcome === "ok") state(told.attempts > 1 ? "failed over" : "ok", told.attempts > 1 ? "warn" : "ok");
     else state(`${told.outcome === "error" ? "failed" : words(told.outcome)} ${told.status || ""}`, told.outcome === "interrupted" ? "warn" : "bad");
   }
 

@@ -19,7 +19,8 @@
   const OUTCOMES = { ok: "ok", error: "bad", interrupted: "warn", client_gone: "info" };
   const WORDS = { ok: "ok", error: "failed", interrupted: "interrupted", client_gone: "client left" };
 
-  const seconds = (ms) => (ms === null || ms === undefined ? "" : `${(ms / 1000).toFixed(2)} s`);
+  const clock = ccmTimes.clock(page.dataset.zone);
+  const seconds = (ms) => (ms === null || ms === undefined ? "" : ccmTimes.seconds(ms));
   const served = (event) => (event.provider ? `${event.provider}/${event.actual_model}` : "");
   const runs = (known) => known.event.kind !== "ended";
 
@@ -41,7 +42,7 @@
     const { event, failures } = known;
     if (!runs(known)) {
       const over = event.outcome === "ok" && failures.length > 0;
-      const badgeText = over ? "ok, failed over" : `${WORDS[event.outcome] || event.outcome}${event.status && event.outcome !== "ok" ? ` ${event.status}` : ""}`;
+      const badgeText = over ? "failed over" : `${WORDS[event.outcome] || event.outcome}${event.status && event.outcome !== "ok" ? ` ${event.status}` : ""}`;
       return badge(badgeText, over ? "warn" : OUTCOMES[event.outcome] || "");
     }
     if (known.doubtful) {
@@ -73,8 +74,7 @@
     const { event, failures, row } = known;
     const focused = row.contains(document.activeElement);
     row.replaceChildren();
-    const time = new Date(event.time);
-    cell(row, time.toLocaleTimeString(), "nowrap");
+    cell(row, clock(new Date(event.time)), "nowrap");
     const a = link(known);
     cell(row, a, "nowrap");
     if (focused) a.focus({ preventScroll: true });
@@ -82,12 +82,12 @@
     known.took = cell(row, age(known), "number nowrap");
     const asked = event.logical_model && event.logical_model !== event.requested_model
       ? `${event.requested_model} → ${event.logical_model}` : event.requested_model;
-    cell(row, asked);
+    cell(row, asked, "asked");
     const where = cell(row, event.kind === "failed" ? "" : served(event), "wide");
     for (const failure of failures) {
       const line = document.createElement("div");
       line.className = "ccm-quiet";
-      line.textContent = `${served(failure)}: ${failure.outcome.replaceAll("_", " ")}${failure.status ? ` ${failure.status}` : ""}`;
+      line.textContent = `${served(failure)}: ${failure.outcome.replaceAll("_", " ")}${failure.status ? ` ${failure.status}` : ""}${failure.drill ? " (drill)" : ""}`;
       where.append(line);
     }
     if (event.error) {
@@ -187,7 +187,7 @@
   function regainSight() {
     sighted = new Date();
     if (!gap.from) return;
-    gap = { from: null, told: `nothing seen ${gap.from.toLocaleTimeString()} to ${sighted.toLocaleTimeString()}` };
+    gap = { from: null, told: `nothing seen ${clock(gap.from)} to ${clock(sighted)}` };
   }
 
   // What the end of a connection means; undefined: trying again helps nobody.

@@ -212,7 +212,7 @@ def test_a_provider_whose_preset_is_gone_leads_to_its_page(admin_client):
     answer = admin_client.get(url("setup-test", row))
     assert answer.url == reverse("admin:providers_provider_change", args=(row.pk,))
     assert admin_client.post(url("setup-test", row)).url == SETUP
-    assert "has not been asked for its models" in text(admin_client.get(url("setup-models", row)))
+    assert "has not listed its models yet" in text(admin_client.get(url("setup-models", row)))
 
 
 def test_each_part_takes_its_right(django_user_model):
