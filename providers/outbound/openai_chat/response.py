@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from providers.errors import UpstreamFailure
-from providers.outbound.answers import answer_object, arguments_object, garbled, made_up_tool_id, message_id
+from providers.outbound.answers import (
+    ToolIds,
+    answer_object,
+    arguments_object,
+    garbled,
+    made_up_tool_id,
+    message_id,
+)
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import error_failure
 from providers.outbound.openai_chat.usage import matched_stop, read_usage, stop_reason
@@ -29,7 +37,12 @@ def read_reply(body: bytes, messages: MessagesRequest, names: NameMap, origin: s
     finish = finish if isinstance(finish, str) else None
     refusal = message.get("refusal")
     own_id = message_id(answer.get("id"), messages)
-    content = _content(message, names, own_id, origin, truncated=finish == "length")
+    ids = ToolIds(messages)
+
+    def tool_id(call: dict[str, Any], number: int) -> str:
+        return ids.take(call.get("id"), made_up_tool_id(own_id, number))
+
+    content = _content(message, names, tool_id, origin, truncated=finish == "length")
     tools = sum(block["type"] == "tool_use" for block in content)
     usage = read_usage(answer.get("usage")) or Usage(estimate_tokens(messages), estimate_text(dumps(content).decode()))
     reason = stop_reason(finish, tools, isinstance(refusal, str) and bool(refusal))
@@ -66,7 +79,7 @@ def text_of(content: Any) -> str:
 
 
 def _content(
-    message: dict[str, Any], names: NameMap, own_id: str, origin: str, truncated: bool
+    message: dict[str, Any], names: NameMap, tool_id: Callable[[dict[str, Any], int], str], origin: str, truncated: bool
 ) -> list[dict[str, Any]]:
     content: list[dict[str, Any]] = []
     details = details_of(message)
@@ -79,17 +92,14 @@ def _content(
     for number, call in enumerate(calls if isinstance(calls, list) else ()):
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict) and isinstance(function.get("name"), str) and function["name"]:
-            content.append(_tool_use(call, function, names, made_up_tool_id(own_id, number), truncated))
+            content.append(_tool_use(tool_id(call, number), function, names, truncated))
     return content
 
 
-def _tool_use(
-    call: dict[str, Any], function: dict[str, Any], names: NameMap, spare_id: str, truncated: bool
-) -> dict[str, Any]:
-    arguments = function.get("arguments")
+def _tool_use(tool_id: str, function: dict[str, Any], names: NameMap, truncated: bool) -> dict[str, Any]:
     return {
         "type": "tool_use",
-        "id": str(call.get("id") or spare_id),
+        "id": tool_id,
         "name": names.original(function["name"]),
-        "input": arguments_object(arguments, truncated),
+        "input": arguments_object(function.get("arguments"), truncated),
     }

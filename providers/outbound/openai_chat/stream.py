@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.errors import UpstreamFailure
-from providers.outbound.answers import event_object, garbled, is_object_text, made_up_tool_id, message_id
+from providers.outbound.answers import ToolIds, event_object, garbled, is_object_text, made_up_tool_id, message_id
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.details import Details
 from providers.outbound.openai_chat.errors import error_failure
@@ -61,6 +61,7 @@ class ChatTranslator:
         self._id = ""
         self._names = NameMap.of(messages)
         self._writer = BlockWriter(lambda: tag(self._origin, self._details.taken()))
+        self._ids = ToolIds(messages)
         self._calls: list[_Call] = []
         self._active: _Call | None = None
         self._finish: str | None = None
@@ -185,9 +186,8 @@ class ChatTranslator:
         if not call.written:
             call.written = True
             self._active = call
-            events += self._writer.tool(
-                call.id or made_up_tool_id(self._id, self._calls.index(call)), self._names.original(call.name)
-            )
+            tool_id = self._ids.take(call.id, made_up_tool_id(self._id, self._calls.index(call)))
+            events += self._writer.tool(tool_id, self._names.original(call.name))
         if call.waiting:
             call.arguments.append(call.waiting)
             events += self._writer.tool_input(call.waiting)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from providers.errors import UpstreamFailure
-from providers.outbound.answers import event_object, garbled, is_object_text, made_up_tool_id, message_id
+from providers.outbound.answers import ToolIds, event_object, garbled, is_object_text, made_up_tool_id, message_id
 from providers.outbound.effort import shows_thinking, thinking_type
 from providers.outbound.names import NameMap
 from providers.outbound.openai_responses.errors import error_failure
@@ -61,6 +61,7 @@ class ResponsesTranslator:
         self._id = ""
         # Thinking that came without a blob to send back is still marked as this model's own.
         self._writer = BlockWriter(lambda: signatures.tag(self._origin, None))
+        self._ids = ToolIds(messages)
         self._items = Items()
         self._written = 0
         """How many of the items are wholly written."""
@@ -212,7 +213,7 @@ class ResponsesTranslator:
         item.begun = True
         events = [event for signature in self._signatures for event in self._writer.signature(signature)]
         self._signatures = []
-        tool_id = item.call_id or made_up_tool_id(self._id, self._items.all.index(item))
+        tool_id = self._ids.take(item.call_id, made_up_tool_id(self._id, self._items.all.index(item)))
         return events + self._writer.tool(tool_id, self._names.original(item.name))
 
     def _sign(self, item: Item) -> list[MessagesEvent]:
