@@ -16,7 +16,7 @@ from providers.outbound.answers import (
 )
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import error_failure
-from providers.outbound.openai_chat.usage import matched_stop, read_usage, stop_reason
+from providers.outbound.openai_chat.usage import finish_of, is_cut_off, matched_stop, read_usage, stop_reason
 from providers.wire.messages import MessagesReply, MessagesRequest, Usage
 from providers.wire.signatures import tag
 from providers.wire.spans import dumps
@@ -33,8 +33,7 @@ def read_reply(body: bytes, messages: MessagesRequest, names: NameMap, origin: s
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, dict):
         raise garbled("the answer is no chat completion")
-    finish = choice.get("finish_reason")
-    finish = finish if isinstance(finish, str) else None
+    finish = finish_of(choice)
     refusal = message.get("refusal")
     own_id = message_id(answer.get("id"), messages)
     ids = ToolIds(messages)
@@ -42,7 +41,7 @@ def read_reply(body: bytes, messages: MessagesRequest, names: NameMap, origin: s
     def tool_id(call: dict[str, Any], number: int) -> str:
         return ids.take(call.get("id"), made_up_tool_id(own_id, number))
 
-    content = _content(message, names, tool_id, origin, truncated=finish == "length")
+    content = _content(message, names, tool_id, origin, truncated=is_cut_off(finish))
     tools = sum(block["type"] == "tool_use" for block in content)
     usage = read_usage(answer.get("usage")) or Usage(estimate_tokens(messages), estimate_text(dumps(content).decode()))
     reason = stop_reason(finish, tools, isinstance(refusal, str) and bool(refusal))

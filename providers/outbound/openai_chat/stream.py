@@ -16,7 +16,7 @@ from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.details import Details
 from providers.outbound.openai_chat.errors import error_failure
 from providers.outbound.openai_chat.response import details_of, reasoning_of, text_of
-from providers.outbound.openai_chat.usage import matched_stop, read_usage, stop_reason
+from providers.outbound.openai_chat.usage import finish_of, is_cut_off, matched_stop, read_usage, stop_reason
 from providers.targets import Target
 from providers.wire.blocks import BlockWriter
 from providers.wire.messages import MessagesEvent, MessagesRequest, Usage
@@ -96,8 +96,8 @@ class ChatTranslator:
             delta = choice.get("delta") or choice.get("message")
             if isinstance(delta, dict):
                 events += self._delta(delta)
-            if isinstance(choice.get("finish_reason"), str):
-                self._finish = choice["finish_reason"]
+            if finish := finish_of(choice):
+                self._finish = finish
                 self._matched = matched_stop(choice)
         return events
 
@@ -214,7 +214,7 @@ class ChatTranslator:
             # What came without any text of its own (encrypted) has to go back with the calls all the same.
             events += self._writer.signature(tag(self._origin, late))
         whole = all(is_object_text("".join(call.arguments)) and not call.waiting.strip() for call in self._calls)
-        if self._finish != "length" and not whole:
+        if not is_cut_off(self._finish) and not whole:
             raise garbled("a tool call's arguments are no JSON object")
         reason = stop_reason(self._finish, self._writer.tools, self._refused)
         usage = self._usage or Usage(estimate_tokens(self._request), self._output_estimate())

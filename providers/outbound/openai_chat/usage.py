@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.wire.messages import Usage
 
-_STOPS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+_CUT_OFF = {
+    "length": "max_tokens",
+    "model_length": "model_context_window_exceeded",
+    "model_context_window_exceeded": "model_context_window_exceeded",
+}
+_STOPS = {"content_filter": "refusal", "sensitive": "refusal"}
+_BROKEN = {
+    "error": FailureKind.GARBLED,
+    "insufficient_system_resource": FailureKind.OVERLOADED,
+    "network_error": FailureKind.OVERLOADED,
+}
+"""Finish reasons of an answer that is none. Sources: the references of Mistral, DeepSeek and Z.ai."""
 
 
 def read_usage(usage: Any) -> Usage | None:
@@ -32,13 +44,28 @@ def matched_stop(choice: dict[str, Any]) -> str | None:
     return None
 
 
+def finish_of(choice: dict[str, Any]) -> str | None:
+    """The finish reason, when there is one by now. Raises UpstreamFailure for one that says that something broke."""
+    finish = choice.get("finish_reason")
+    if not isinstance(finish, str):
+        return None
+    if finish in _BROKEN:
+        raise UpstreamFailure(Failure(_BROKEN[finish], f"the model stopped with {finish}", 200))
+    return finish
+
+
+def is_cut_off(finish: str | None) -> bool:
+    """True when the answer reached a limit: a call may then be half written."""
+    return finish in _CUT_OFF
+
+
 def stop_reason(finish: str | None, tools: int, refused: bool) -> str:
     """The stop reason: truncation beats tools, tools beat whatever word the server chose."""
-    if finish == "length":
-        return "max_tokens"
+    if finish in _CUT_OFF:
+        return _CUT_OFF[finish]
     if tools:
         return "tool_use"
-    return "refusal" if refused else _STOPS.get(finish or "stop", "end_turn")
+    return "refusal" if refused else _STOPS.get(finish or "", "end_turn")
 
 
 def _tokens(source: dict[str, Any], key: str) -> int:

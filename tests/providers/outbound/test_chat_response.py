@@ -69,7 +69,10 @@ def use(input_):
         (completion("tool_calls", tool_calls=[call("oops")]), ("tool_use", [use({"INVALID_JSON": "oops"})])),
         (completion("length", tool_calls=[call('{"a":"lo')]), ("max_tokens", [use({})])),
         (completion("length", content="cut"), ("max_tokens", [text("cut")])),
+        (completion("model_length", content="cut"), ("model_context_window_exceeded", [text("cut")])),
+        (completion("model_length", tool_calls=[call('{"a":"lo')]), ("model_context_window_exceeded", [use({})])),
         (completion("content_filter", content=""), ("refusal", [])),
+        (completion("sensitive", content="x"), ("refusal", [text("x")])),
         (completion(content=None, refusal="No."), ("refusal", [text("No.")])),
         (completion(["odd"], content="x"), ("end_turn", [text("x")])),
         (completion(None, content="x", reasoning_details=5), ("end_turn", [text("x")])),
@@ -104,6 +107,8 @@ def test_cached_tokens_beyond_the_prompt_were_never_in_it(usage):
         (b'{"choices":[]}', "garbled"),
         (b'{"choices":[{"message":"x"}]}', "garbled"), (b'{"choices":{"0":1}}', "garbled"),
         (b'{"error":{"message":"slow","code":429}}', "rate_limited"), (b'{"error":"bad"}', "garbled"),
+        (completion("insufficient_system_resource", content="cut"), "overloaded"),
+        (completion("network_error", content="cut"), "overloaded"), (completion("error", content="cut"), "garbled"),
     ],
 )  # fmt: skip
 def test_what_is_no_completion_is_a_failure(body, kind):

@@ -248,6 +248,24 @@ def test_an_event_that_is_no_object_is_garbled(text):
     assert failed.kind is FailureKind.GARBLED
 
 
+@pytest.mark.parametrize(
+    ("finish", "kind"), [("insufficient_system_resource", "overloaded"), ("network_error", "overloaded"),
+                         ("error", "garbled")]
+)  # fmt: skip
+def test_a_finish_reason_may_say_that_the_answer_broke(finish, kind):
+    """DeepSeek out of resources and their like have not finished the answer: it is told as broken, not as its end."""
+    events, failed = replay(chunk({"content": "half an ans"}), chunk({}, finish), b"data: [DONE]\n\n")
+    assert (failed.kind, failed.message) == (FailureKind(kind), f"the model stopped with {finish}")
+    assert b"message_stop" not in b"".join(events)
+
+
+def test_a_full_window_may_cut_a_call():
+    """A call that the end of the window cut is no broken answer, and the client reads why it ended."""
+    events, failed = replay(chunk(tool(id="c1", name="T", arguments='{"a":"lo')), chunk({}, "model_length"))
+    assert failed is None
+    assert message(events)["stop"] == "model_context_window_exceeded"
+
+
 def test_an_end_without_a_beginning_is_garbled():
     """[DONE] alone is no answer."""
     assert replay(b"data: [DONE]\n\n")[1].kind is FailureKind.GARBLED
