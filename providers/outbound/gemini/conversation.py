@@ -17,6 +17,7 @@ from providers.outbound.prompt import (
     Blocks,
     as_reminder,
     blocks_of,
+    document_blocks,
     document_text,
     inline_system_text,
     loaded_tools_text,
@@ -197,6 +198,9 @@ class Conversation:
         if kind == "image":
             return [image_part(block.get("source"), self._target.preset.quirks)]
         if kind == "document":
+            inner = document_blocks(block)
+            if inner is not None:
+                return [part for nested in inner for part in self._parts(nested)]
             text = document_text(block)
             if text is None:
                 return [document_part(block.get("source"))]

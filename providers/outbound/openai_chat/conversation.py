@@ -13,6 +13,7 @@ from providers.outbound.prompt import (
     arguments_text,
     as_reminder,
     blocks_of,
+    document_blocks,
     document_text,
     inline_system_text,
     loaded_tools_text,
@@ -124,10 +125,11 @@ class Conversation:
             kind = inner.get("type")
             if kind == "tool_reference":
                 loaded.append(str(inner.get("tool_name") or inner.get("name")))
-            elif kind == "image" or (kind == "document" and document_text(inner) is None):
-                media += [_text_part(f"[{kind} from tool call {call_id}]"), *self._parts(inner)]
-            else:
-                texts += [part["text"] for part in self._parts(inner)]
+                continue
+            parts = self._parts(inner)
+            texts += [part["text"] for part in parts if part["type"] == "text"]
+            if seen := [part for part in parts if part["type"] != "text"]:
+                media += [_text_part(f"[{kind} from tool call {call_id}]"), *seen]
         if loaded:
             texts.append(loaded_tools_text(loaded))
         text = "\n".join(text for text in texts if text) or (f"[see the {_noun(media)} below]" if media else NO_OUTPUT)
@@ -140,6 +142,9 @@ class Conversation:
         if kind == "image":
             return [self._image(block.get("source"))]
         if kind == "document":
+            inner = document_blocks(block)
+            if inner is not None:
+                return [part for nested in inner for part in self._parts(nested)]
             return [self._document(block)]
         if kind == "search_result":
             return [_text_part(search_result_text(block))]

@@ -9,6 +9,7 @@ from providers.outbound.prompt import (
     NO_OUTPUT,
     Blocks,
     blocks_of,
+    document_blocks,
     document_text,
     loaded_tools_text,
     search_result_text,
@@ -73,8 +74,8 @@ def _image(source: Any, quirks: Quirks) -> dict[str, Any]:
 def _document(block: dict[str, Any], quirks: Quirks, notes: list[str]) -> Blocks:
     source = block.get("source")
     source = source if isinstance(source, dict) else {}
-    if source.get("type") == "content":
-        inner = blocks_of(source.get("content"))
+    inner = document_blocks(block)
+    if inner is not None:
         return [part for nested in inner for part in input_parts(nested, quirks, notes)]
     text = document_text(block)
     if text is not None:
