@@ -9,6 +9,8 @@ from providers.outbound.tool_changes import changes_text
 
 BILLING_PREFIX = "x-anthropic-billing-header:"
 NO_OUTPUT = "(no output)"
+NO_PLACE = "blocks without a place dropped"
+"""The note of a block that a format has no words for."""
 INTERRUPTED = "[tool call was interrupted]"
 
 Blocks = list[dict[str, Any]]

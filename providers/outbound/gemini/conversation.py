@@ -14,6 +14,7 @@ from providers.outbound.names import NameMap, legal_id
 from providers.outbound.prompt import (
     INTERRUPTED,
     NO_OUTPUT,
+    NO_PLACE,
     Blocks,
     as_reminder,
     blocks_of,
@@ -120,6 +121,8 @@ class Conversation:
                 own_words = kind == "text"
                 parts.append({"text": text, **_signature(signature if own_words else "")})
                 signature = "" if own_words else signature
+            elif kind != "text":
+                self._notes[NO_PLACE] = None
         self._push("model", [*parts, *_signed_nothing(signature)])
         self._owed = calls
 
@@ -205,7 +208,10 @@ class Conversation:
             if text is None:
                 return [document_part(block.get("source"))]
             return [{"text": text}] if text else []
-        return [{"text": search_result_text(block)}] if kind == "search_result" else []
+        if kind == "search_result":
+            return [{"text": search_result_text(block)}]
+        self._notes[NO_PLACE] = None
+        return []
 
 
 def _signature(signature: str) -> dict[str, Any]:

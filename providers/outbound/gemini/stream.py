@@ -19,6 +19,7 @@ from providers.outbound.gemini.grounding import Searches
 from providers.outbound.gemini.parts import first_candidate, parts_of, signature_of, words_of
 from providers.outbound.gemini.usage import BROKEN, read_usage, stop_reason
 from providers.outbound.names import LEADING_LETTER, NameMap, legal_id
+from providers.outbound.tool_choice import one_at_a_time
 from providers.targets import Target
 from providers.wire.blocks import BlockWriter
 from providers.wire.messages import MessagesEvent, MessagesRequest, Usage
@@ -38,8 +39,7 @@ class GeminiTranslator:
         self._names = NameMap.of(messages, LEADING_LETTER)
         self._asked = thinking_type(source) in ("enabled", "adaptive")
         self._shown = shows_thinking(source)
-        choice = source.get("tool_choice")
-        self._one_call = isinstance(choice, dict) and choice.get("disable_parallel_tool_use") is True
+        self._one_call = one_at_a_time(source.get("tool_choice"))
         self._id = ""
         self._writer = BlockWriter()
         self._last = ""

@@ -7,6 +7,7 @@ from typing import Any
 from providers.outbound.incapable import cannot
 from providers.outbound.prompt import (
     NO_OUTPUT,
+    NO_PLACE,
     Blocks,
     blocks_of,
     document_blocks,
@@ -15,9 +16,6 @@ from providers.outbound.prompt import (
     search_result_text,
 )
 from providers.presets import Quirks
-
-NO_PLACE = "blocks without a place dropped"
-"""The note of a block that this format has no words for."""
 
 
 def text_part(text: str) -> dict[str, Any]:
