@@ -14,17 +14,22 @@ from providers.outbound.answers import (
     made_up_tool_id,
     message_id,
 )
+from providers.outbound.effort import asks_for_thinking
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.errors import error_failure
 from providers.outbound.openai_chat.usage import finish_of, is_cut_off, matched_stop, read_usage, stop_reason
+from providers.targets import Target
 from providers.wire.messages import MessagesReply, MessagesRequest, Usage
 from providers.wire.signatures import tag
 from providers.wire.spans import dumps
 from providers.wire.tokens import estimate_text, estimate_tokens
 
 
-def read_reply(body: bytes, messages: MessagesRequest, names: NameMap, origin: str) -> MessagesReply:
-    """The Messages reply, content in the order thinking, text, tools. Raises UpstreamFailure."""
+def read_reply(body: bytes, messages: MessagesRequest, target: Target, *, native: bool = False) -> MessagesReply:
+    """The Messages reply, content in the order thinking, text, tools. Raises UpstreamFailure.
+
+    `native`: the client speaks Chat itself and gets all there is.
+    """
     answer = answer_object(body)
     if answer.get("error"):
         raise UpstreamFailure(error_failure(answer["error"], 200))
@@ -41,8 +46,10 @@ def read_reply(body: bytes, messages: MessagesRequest, names: NameMap, origin: s
     def tool_id(call: dict[str, Any], number: int) -> str:
         return ids.take(call.get("id"), made_up_tool_id(own_id, number))
 
-    content = _content(message, names, tool_id, origin, truncated=is_cut_off(finish))
+    content = _content(message, NameMap.of(messages), tool_id, target.origin, truncated=is_cut_off(finish))
     tools = sum(block["type"] == "tool_use" for block in content)
+    if not (native or asks_for_thinking(messages.parsed) or (tools and wants_thinking_back(target))):
+        content = [block for block in content if block["type"] != "thinking"]
     usage = read_usage(answer.get("usage")) or Usage(estimate_tokens(messages), estimate_text(dumps(content).decode()))
     reason = stop_reason(finish, tools, isinstance(refusal, str) and bool(refusal))
     matched = matched_stop(choice) if reason == "end_turn" else None
@@ -52,6 +59,11 @@ def read_reply(body: bytes, messages: MessagesRequest, names: NameMap, origin: s
         "content": content, "stop_reason": reason, "stop_sequence": matched, "usage": usage.as_payload(),
     }  # fmt: skip
     return MessagesReply(dumps(reply), usage, reason, bool(content))
+
+
+def wants_thinking_back(target: Target) -> bool:
+    """True where the calls of a turn have to come back with the thinking that led to them."""
+    return target.preset.quirks.reasoning_replay or target.preset.quirks.reasoning_details
 
 
 def reasoning_of(message: dict[str, Any]) -> str:

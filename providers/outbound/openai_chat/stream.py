@@ -12,10 +12,11 @@ from typing import Any
 
 from providers.errors import UpstreamFailure
 from providers.outbound.answers import ToolIds, event_object, garbled, is_object_text, made_up_tool_id, message_id
+from providers.outbound.effort import asks_for_thinking
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.details import Details
 from providers.outbound.openai_chat.errors import error_failure
-from providers.outbound.openai_chat.response import details_of, reasoning_of, text_of
+from providers.outbound.openai_chat.response import details_of, reasoning_of, text_of, wants_thinking_back
 from providers.outbound.openai_chat.usage import finish_of, is_cut_off, matched_stop, read_usage, stop_reason
 from providers.targets import Target
 from providers.wire.blocks import BlockWriter
@@ -52,11 +53,18 @@ class _Call:
 
 
 class ChatTranslator:
-    """Chat chunks in, Messages events out, in the legal order."""
+    """Chat chunks in, Messages events out, in the legal order.
 
-    def __init__(self, messages: MessagesRequest, target: Target) -> None:
+    `native`: the client speaks Chat itself and gets all there is.
+    """
+
+    def __init__(self, messages: MessagesRequest, target: Target, *, native: bool = False) -> None:
         self._request = messages
         self._origin = target.origin
+        self._asked = native or asks_for_thinking(messages.parsed)
+        self._goes_back = wants_thinking_back(target)
+        self._unasked: list[str] = []
+        """Thinking that nobody asked for: told only when a tool call follows that has to bring it back."""
         self._details = Details()
         self._id = ""
         self._names = NameMap.of(messages)
@@ -121,7 +129,10 @@ class ChatTranslator:
     def _delta(self, delta: dict[str, Any]) -> list[MessagesEvent]:
         events: list[MessagesEvent] = []
         self._details.add(details_of(delta))
-        if thinking := reasoning_of(delta):
+        thinking = reasoning_of(delta)
+        if thinking and not self._asked:
+            self._unasked.append(thinking)
+        elif thinking:
             events += self._say(True, thinking)
         text = text_of(delta.get("content"))
         if isinstance(delta.get("refusal"), str) and delta["refusal"]:
@@ -186,6 +197,7 @@ class ChatTranslator:
         if not call.written:
             call.written = True
             self._active = call
+            events += self._owed_thinking()
             tool_id = self._ids.take(call.id, made_up_tool_id(self._id, self._calls.index(call)))
             events += self._writer.tool(tool_id, self._names.original(call.name))
         if call.waiting:
@@ -193,6 +205,10 @@ class ChatTranslator:
             events += self._writer.tool_input(call.waiting)
             call.waiting = ""
         return events
+
+    def _owed_thinking(self) -> list[MessagesEvent]:
+        thinking, self._unasked = "".join(self._unasked), []
+        return self._writer.thinking(thinking) if self._goes_back else []
 
     def _flush_calls(self) -> list[MessagesEvent]:
         """Write every call that waits: something else is about to open a block."""

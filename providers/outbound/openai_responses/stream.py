@@ -12,7 +12,7 @@ from typing import Any
 
 from providers.errors import UpstreamFailure
 from providers.outbound.answers import ToolIds, event_object, garbled, is_object_text, made_up_tool_id, message_id
-from providers.outbound.effort import shows_thinking, thinking_type
+from providers.outbound.effort import asks_for_thinking, shows_thinking
 from providers.outbound.names import NameMap
 from providers.outbound.openai_responses.errors import error_failure
 from providers.outbound.openai_responses.items import SPOKEN, Item, Items, parts_of
@@ -57,7 +57,7 @@ class ResponsesTranslator:
         self._origin = target.origin
         self._names = NameMap.of(messages)
         self._shown = shows_thinking(messages.parsed)
-        self._asked = thinking_type(messages.parsed) not in (None, "disabled")
+        self._asked = asks_for_thinking(messages.parsed)
         self._id = ""
         # Thinking that came without a blob to send back is still marked as this model's own.
         self._writer = BlockWriter(lambda: signatures.tag(self._origin, None))

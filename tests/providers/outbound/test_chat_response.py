@@ -17,7 +17,8 @@ USAGE = {"prompt_tokens": 20, "completion_tokens": 7, "prompt_tokens_details": {
 
 def read(body, messages=None):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return OPENAI_CHAT.reply(raw, messages or request(), target(preset="openai-compatible"))
+    asked = messages or request({"thinking": {"type": "adaptive"}})
+    return OPENAI_CHAT.reply(raw, asked, target(preset="openai-compatible"))
 
 
 def completion(finish="stop", usage=USAGE, **message):

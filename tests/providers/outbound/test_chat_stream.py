@@ -15,6 +15,7 @@ from providers.wire.sse import ServerSentEvent, SseDecoder
 from tests.cast import request, target
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "openai_chat"
+THINKS = {"thinking": {"type": "adaptive"}}
 LONG = "mcp__" + "a_server_with_a_long_name" * 3 + "__tool"
 
 
@@ -25,7 +26,7 @@ def recording(name):
 def replay(*chunks, messages=None):
     """Every event of a stream through decoder, translator and grammar, and the failure that ended it, if any."""
     decoder, grammar = SseDecoder(), Grammar()
-    translator = OPENAI_CHAT.translator(messages or request(), target(preset="openai-compatible"))
+    translator = OPENAI_CHAT.translator(messages or request(THINKS), target(preset="openai-compatible"))
     events = []
 
     def passed(found):
