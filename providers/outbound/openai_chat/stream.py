@@ -97,10 +97,11 @@ class ChatTranslator:
             return self._end()
         chunk = self._chunk(data, event.name)
         events = self._start(chunk)
-        self._usage = read_usage(chunk.get("usage")) or self._usage
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
+        self._usage = read_usage(chunk.get("usage")) or self._usage
         if isinstance(choice, dict):
+            self._usage = read_usage(choice.get("usage")) or self._usage  # where Moonshot tells it
             delta = choice.get("delta") or choice.get("message")
             if isinstance(delta, dict):
                 events += self._delta(delta)

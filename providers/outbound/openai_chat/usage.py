@@ -28,7 +28,8 @@ def read_usage(usage: Any) -> Usage | None:
     details = usage.get("prompt_tokens_details")
     details = details if isinstance(details, dict) else {}
     prompt, output = _tokens(usage, "prompt_tokens"), _tokens(usage, "completion_tokens")
-    read = _tokens(details, "cached_tokens") or _tokens(usage, "prompt_cache_hit_tokens")
+    told_by = ((details, "cached_tokens"), (usage, "prompt_cache_hit_tokens"), (usage, "cached_tokens"))
+    read = next((tokens for holder, key in told_by if (tokens := _tokens(holder, key))), 0)
     write = _tokens(details, "cache_write_tokens")
     # An upstream whose cached count exceeds its prompt count has excluded it already.
     fresh = prompt - read - write if read + write <= prompt else prompt

@@ -149,6 +149,15 @@ def test_usage_is_the_upstreams_without_what_the_cache_read():
     assert estimated["output_tokens"] > 0
 
 
+def test_the_usage_may_be_told_inside_the_choice():
+    """Moonshot counts in the last choice, and what its cache gave beside the prompt's tokens."""
+    counted = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12, "cached_tokens": 7}
+    last = {"index": 0, "delta": {}, "finish_reason": "stop", "usage": counted}
+    events, _ = replay(chunk({"content": "a"}), b"data: %s\n\n" % json.dumps({"id": "c", "choices": [last]}).encode())
+    usage = json.loads(events[-2])["usage"]
+    assert [usage[key] for key in ("input_tokens", "cache_read_input_tokens", "output_tokens")] == [3, 7, 2]
+
+
 def test_a_call_without_an_id_gets_one_the_same_every_time():
     """A missing tool id is made up from the call, not from chance."""
     first, second = (message(replay(recording("tool_no_id"))[0])["content"] for _ in range(2))
