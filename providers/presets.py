@@ -33,7 +33,8 @@ class Quirks:
     told apart as commentary and final answer. `cache_key`: a Chat server that takes
     `prompt_cache_key` and `safety_identifier`. `efforts`: the reasoning efforts its models
     take; empty when they do not reason. `effort_or_tools`: a regular expression for the models
-    that refuse to reason where functions are offered.
+    that refuse to reason where functions are offered. `cache_marks`: one for the models that
+    keep a prompt only up to Anthropic's `cache_control`.
     """
 
     max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -56,6 +57,7 @@ class Quirks:
     cache_key: bool = False
     efforts: tuple[str, ...] = ("low", "medium", "high")
     effort_or_tools: str = ""
+    cache_marks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,8 @@ _ROWS = (
     ),
     Preset(
         "openrouter", "OpenRouter", "openai_chat", "https://openrouter.ai/api/v1", "bearer",
-        "OPENROUTER_API_KEY", quirks=Quirks(pdf=True, reasoning_details=True, reasoning_effort=True),
+        "OPENROUTER_API_KEY",
+        quirks=Quirks(pdf=True, reasoning_details=True, reasoning_effort=True, cache_marks=r"~?anthropic/.*"),
         suggested_model="z-ai/glm-4.6", group="Aggregators",
     ),
     Preset(

@@ -13,6 +13,7 @@ from typing import Any
 from providers.outbound.effort import clamp_effort, effective_effort, thinking_type
 from providers.outbound.identity import cache_key, safety_identifier
 from providers.outbound.names import NameMap
+from providers.outbound.openai_chat.caching import mark_for_cache
 from providers.outbound.openai_chat.conversation import Conversation
 from providers.outbound.openai_chat.tools import chat_tools, tool_choice
 from providers.outbound.prompt import system_text
@@ -44,6 +45,8 @@ def build_body(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any
         if isinstance(message, dict):
             conversation.add(message)
     body: dict[str, Any] = {"model": target.actual_model, "messages": conversation.finish()}
+    if re.fullmatch(quirks.cache_marks, target.actual_model):
+        mark_for_cache(body["messages"], source)
     if tools:
         body["tools"] = tools
         body |= tool_choice(source.get("tool_choice"), tools, names, quirks)
