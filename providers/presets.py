@@ -31,7 +31,7 @@ class Quirks:
     block. `counts_tokens`: has its format's token counter. `short_ids`: takes only tool ids
     of nine letters and digits. `phase`: wants assistant messages
     told apart as commentary and final answer. `cache_key`: a Chat server that takes
-    `prompt_cache_key` and `safety_identifier`. `efforts`: the reasoning efforts its models
+    `prompt_cache_key`, `safety_identifier` and `service_tier`. `efforts`: the reasoning efforts its models
     take; empty when they do not reason. `effort_or_tools`: a regular expression for the models
     that refuse to reason where functions are offered. `cache_marks`: one for the models that
     keep a prompt only up to Anthropic's `cache_control`.

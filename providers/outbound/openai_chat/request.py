@@ -17,6 +17,7 @@ from providers.outbound.openai_chat.caching import mark_for_cache
 from providers.outbound.openai_chat.conversation import Conversation
 from providers.outbound.openai_chat.tools import chat_tools, tool_choice
 from providers.outbound.prompt import system_text
+from providers.outbound.service_tier import service_tier
 from providers.outbound.stops import stop_sequences
 from providers.outbound.structured import is_strict, schema_in_words, wanted_schema
 from providers.outbound.tool_choice import one_at_a_time
@@ -58,6 +59,7 @@ def build_body(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any
     body |= _effort(source, target, bool(tools), notes)
     body |= _format(source, quirks)
     if quirks.cache_key:
+        body |= service_tier(source)
         named = {"prompt_cache_key": cache_key(messages), "safety_identifier": safety_identifier(messages)}
         body |= {key: name for key, name in named.items() if name is not None}
     if messages.stream:
