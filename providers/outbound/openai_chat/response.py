@@ -71,7 +71,12 @@ def reasoning_of(message: dict[str, Any]) -> str:
     for key in ("reasoning_content", "reasoning"):
         if isinstance(message.get(key), str) and message[key]:
             return str(message[key])
-    pieces = [d.get("text") or d.get("summary") for d in details_of(message)]
+    content = message.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    pieces = [
+        *(detail.get("text") or detail.get("summary") for detail in details_of(message)),
+        *(text_of(part.get("thinking")) for part in parts if part.get("type") == "thinking"),  # Mistral's way
+    ]
     return "".join(piece for piece in pieces if isinstance(piece, str))
 
 

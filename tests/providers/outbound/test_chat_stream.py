@@ -282,6 +282,13 @@ def test_an_end_without_a_beginning_is_garbled():
     assert replay()[1].kind is FailureKind.GARBLED
 
 
+def test_thinking_may_be_a_part_of_the_content():
+    """Mistral's reasoning models think in parts of their content."""
+    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]
+    events, _ = replay(chunk({"content": parts}), chunk({"content": "x"}, "stop"))
+    assert message(events)["content"] == [("thinking", "hm"), ("text", "x")]
+
+
 def test_nothing_follows_the_end():
     """After [DONE] the translator says nothing more."""
     whole, _ = replay(recording("text"))
