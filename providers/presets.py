@@ -31,8 +31,10 @@ class Quirks:
     block. `counts_tokens`: has its format's token counter. `short_ids`: takes only tool ids
     of nine letters and digits. `phase`: wants assistant messages
     told apart as commentary and final answer. `cache_key`: a Chat server that takes
-    `prompt_cache_key` and `safety_identifier`. `efforts`: the reasoning efforts its models
-    take; empty when they do not reason.
+    `prompt_cache_key`, `safety_identifier` and `service_tier`. `efforts`: the reasoning efforts its models
+    take; empty when they do not reason. `effort_or_tools`: a regular expression for the models
+    that refuse to reason where functions are offered. `cache_marks`: one for the models that
+    keep a prompt only up to Anthropic's `cache_control`.
     """
 
     max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -54,6 +56,8 @@ class Quirks:
     phase: bool = False
     cache_key: bool = False
     efforts: tuple[str, ...] = ("low", "medium", "high")
+    effort_or_tools: str = ""
+    cache_marks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,9 @@ _ROWS = (
     ),
     Preset(
         "openai-chat", "OpenAI (Chat Completions)", "openai_chat", "https://api.openai.com/v1", "bearer",
-        quirks=replace(_OPENAI, counts_tokens=False, cache_key=True), suggested_model="gpt-4.1",
+        quirks=replace(
+            _OPENAI, counts_tokens=False, cache_key=True, effort_or_tools=r"gpt-5\.([4-9]|\d\d).*"
+        ), suggested_model="gpt-4.1",
     ),
     Preset(
         "codex", "ChatGPT account (Codex)", "openai_responses", "https://chatgpt.com/backend-api/codex", "bearer",
@@ -164,7 +170,8 @@ _ROWS = (
     ),
     Preset(
         "openrouter", "OpenRouter", "openai_chat", "https://openrouter.ai/api/v1", "bearer",
-        "OPENROUTER_API_KEY", quirks=Quirks(pdf=True, reasoning_details=True, reasoning_effort=True),
+        "OPENROUTER_API_KEY",
+        quirks=Quirks(pdf=True, reasoning_details=True, reasoning_effort=True, cache_marks=r"~?anthropic/.*"),
         suggested_model="z-ai/glm-4.6", group="Aggregators",
     ),
     Preset(

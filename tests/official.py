@@ -50,9 +50,17 @@ def check_chat(body):
     kind = chat_params.CompletionCreateParamsStreaming if streamed else chat_params.CompletionCreateParamsNonStreaming
     plain = {key: value for key, value in body.items() if key not in OF_OTHER_VENDORS}
     turns = [
-        {key: value for key, value in turn.items() if key not in OF_OTHER_VENDORS_IN_TURNS} for turn in body["messages"]
+        {key: _unmarked(value) for key, value in turn.items() if key not in OF_OTHER_VENDORS_IN_TURNS}
+        for turn in body["messages"]
     ]
     check_against(kind, {**plain, "messages": turns})
+
+
+def _unmarked(content):
+    """Parts without the cache marks that OpenRouter takes."""
+    if not isinstance(content, list):
+        return content
+    return [{key: value for key, value in part.items() if key != "cache_control"} for part in content]
 
 
 def check_responses(body, kind=None):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 from providers.errors import Failure, FailureKind, UpstreamFailure, plain_words
+from providers.outbound.names import legal_id
+from providers.outbound.prompt import blocks_of
 from providers.wire.messages import MessagesRequest
 from providers.wire.spans import MalformedJson, loads, loads_told
 
@@ -19,6 +22,33 @@ def message_id(upstream_id: Any, messages: MessagesRequest) -> str:
 def made_up_tool_id(own_id: str, number: int) -> str:
     """An id for a call that came without one: no other call of the conversation has it."""
     return f"toolu_{number}_{own_id.removeprefix('msg_')}"
+
+
+class ToolIds:
+    """The ids of one answer's calls, each new in its conversation.
+
+    Some servers number the calls of every turn anew, and some name parallel ones alike. Clients pair results with
+    calls by the id alone, and Anthropic refuses a conversation in which two calls share one.
+    """
+
+    def __init__(self, messages: MessagesRequest) -> None:
+        self._request = messages
+        self._used: set[str] | None = None
+
+    def take(self, given: Any, spare: str) -> str:
+        """The id that the upstream gave, when it gave one that no call before it has; else `spare`."""
+        if self._used is None:
+            self._used = set(_called(self._request.parsed.get("messages")))
+        tool_id = str(given) if given and legal_id(str(given)) not in self._used else spare
+        self._used.add(legal_id(tool_id))
+        return tool_id
+
+
+def _called(turns: Any) -> Iterator[str]:
+    for turn in turns if isinstance(turns, list) else ():
+        for block in blocks_of(turn.get("content")) if isinstance(turn, dict) else ():
+            if block.get("type") == "tool_use" and isinstance(block.get("id"), str):
+                yield legal_id(block["id"])
 
 
 def garbled(words: str) -> UpstreamFailure:

@@ -39,6 +39,11 @@ def thinking_budget(source: dict[str, Any]) -> int | None:
     return budget if isinstance(budget, int) and not isinstance(budget, bool) and budget > 0 else 0
 
 
+def asks_for_thinking(source: dict[str, Any]) -> bool:
+    """True when thinking may be part of the answer, shown or not: who asks for none takes the first block for text."""
+    return thinking_type(source) not in (None, "disabled")
+
+
 def shows_thinking(source: dict[str, Any]) -> bool:
     """True when the client wants to read the thinking: it asked for thinking and did not ask to omit it."""
     thinking = source.get("thinking")

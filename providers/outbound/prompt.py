@@ -9,6 +9,8 @@ from providers.outbound.tool_changes import changes_text
 
 BILLING_PREFIX = "x-anthropic-billing-header:"
 NO_OUTPUT = "(no output)"
+NO_PLACE = "blocks without a place dropped"
+"""The note of a block that a format has no words for."""
 INTERRUPTED = "[tool call was interrupted]"
 
 Blocks = list[dict[str, Any]]
@@ -47,14 +49,32 @@ def spoken_text(block: dict[str, Any]) -> str:
     kind = block.get("type")
     if kind == "text":
         return str(block.get("text") or "")
-    if kind == "server_tool_use":
+    if kind in ("server_tool_use", "mcp_tool_use"):
         return f"[{block.get('name')}: {json.dumps(block.get('input'), ensure_ascii=False)}]"
     if isinstance(kind, str) and kind.endswith("_tool_result"):
-        found = [f"{r.get('title', '')} {r.get('url', '')}".strip() for r in blocks_of(block.get("content"))]
-        return "\n".join(f"[result: {line}]" for line in found if line)
+        content = block.get("content")
+        results = content if isinstance(content, list) else [content]
+        return "\n".join(f"[result: {words}]" for words in map(_found, results) if words)
     if kind == "compaction":
         return str(block.get("content") or "")
     return ""
+
+
+def _found(result: Any) -> str:
+    """One thing that a server tool found: a page, what a program printed, names of tools, why there is nothing."""
+    if not isinstance(result, dict):
+        return result.strip() if isinstance(result, str) else ""
+    names = [str(tool.get("tool_name")) for tool in blocks_of(result.get("tool_references"))]
+    content, lines, code = result.get("content"), result.get("lines"), result.get("return_code")
+    told = [
+        " ".join(str(result[key]) for key in ("title", "url") if result.get(key)),
+        *(result.get(key) for key in ("text", "stdout", "stderr", "tool_name", "error_code")),
+        content if isinstance(content, str) else document_text(content) if isinstance(content, dict) else "",
+        "\n".join(map(str, lines)) if isinstance(lines, list) else "",
+        loaded_tools_text(names) if names else "",
+        f"exit code {code}" if code else "",
+    ]
+    return "\n".join(words.strip() for words in told if isinstance(words, str) and words.strip())
 
 
 def search_result_text(block: dict[str, Any]) -> str:
@@ -64,15 +84,26 @@ def search_result_text(block: dict[str, Any]) -> str:
 
 
 def document_text(block: dict[str, Any]) -> str | None:
-    """The text of a document that is text (`text` and `content` sources); None for files."""
+    """The text of a document that is text; None for others."""
     source = block.get("source")
-    if not isinstance(source, dict):
+    if not isinstance(source, dict) or source.get("type") != "text":
         return None
-    if source.get("type") == "text":
-        return f"[{block.get('title') or 'document'}]\n{source.get('data', '')}"
-    if source.get("type") == "content":
-        return "\n".join(str(b.get("text", "")) for b in blocks_of(source.get("content")))
-    return None
+    return f"[{block.get('title') or 'document'}]\n{_context(block)}{source.get('data', '')}"
+
+
+def document_blocks(block: dict[str, Any]) -> Blocks | None:
+    """The texts and images of a document that is made of blocks, after what is said of it; None for others."""
+    source = block.get("source")
+    if not isinstance(source, dict) or source.get("type") != "content":
+        return None
+    title = f"[{block['title']}]\n" if block.get("title") else ""
+    heading = f"{title}{_context(block)}".rstrip("\n")
+    return [*([{"type": "text", "text": heading}] if heading else []), *blocks_of(source.get("content"))]
+
+
+def _context(block: dict[str, Any]) -> str:
+    context = block.get("context")
+    return f"{context}\n" if isinstance(context, str) and context.strip() else ""
 
 
 def loaded_tools_text(names: list[str]) -> str:

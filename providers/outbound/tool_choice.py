@@ -23,6 +23,11 @@ def shared_tool_choice(choice: Any, quirks: Quirks, named: Callable[[str], dict[
         found["tool_choice"] = "required"
     elif kind == "tool" and isinstance(choice.get("name"), str):
         found |= named(choice["name"])
-    if choice.get("disable_parallel_tool_use") is True and quirks.parallel_tool_calls:
+    if one_at_a_time(choice) and quirks.parallel_tool_calls:
         found["parallel_tool_calls"] = False
     return found
+
+
+def one_at_a_time(choice: Any) -> bool:
+    """True when the client wants one tool call at most in an answer."""
+    return isinstance(choice, dict) and choice.get("disable_parallel_tool_use") is True

@@ -14,7 +14,7 @@ class BlockWriter:
     def __init__(self, sign: Callable[[], str] | None = None) -> None:
         """`sign` gives the signature of thinking that ends without one of its maker's."""
         self._sign = sign
-        self._signed = False
+        self._signed = self._has_input = False
         self._index = -1
         self._open = ""
         self.started = False
@@ -60,9 +60,11 @@ class BlockWriter:
         return self._begin("tool_use", {"type": "tool_use", "id": tool_id, "name": name, "input": {}})
 
     def tool_input(self, partial_json: str) -> list[MessagesEvent]:
-        """A piece of the open tool call's input."""
+        """A piece of the open tool call's input. Blanks alone would be no JSON; nothing at all is an empty object."""
+        partial_json = partial_json if self._has_input else partial_json.lstrip()
         if not partial_json:
             return []
+        self._has_input = True
         return [self._delta_event({"type": "input_json_delta", "partial_json": partial_json})]
 
     def close(self) -> list[MessagesEvent]:
@@ -92,7 +94,7 @@ class BlockWriter:
         closed = self.close()
         self._index += 1
         self._open = kind
-        self._signed = False
+        self._signed = self._has_input = False
         payload = {"type": "content_block_start", "index": self._index, "content_block": block}
         return [*closed, MessagesEvent.of(payload)]
 

@@ -38,6 +38,9 @@ _COUNTED = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cac
 """Claude Code has given up on a message_start that lacked one of these."""
 
 
+_CUT_OFF = ("max_tokens", "model_context_window_exceeded")
+"""Where the answer reached a limit a call may be half written."""
+
 _STEPS = (
     "message_start",
     "content_block_start",
@@ -155,7 +158,7 @@ class Grammar:
     def _message_stop(self, _payload: dict[str, Any]) -> None:
         if self._state != "ending" or self._stop_reason is None:
             raise GrammarError("message_stop without a message_delta that gives the stop reason")
-        if self._unfinished_input and self._stop_reason != "max_tokens":
+        if self._unfinished_input and self._stop_reason not in _CUT_OFF:
             raise GrammarError("a tool's input is no JSON object")
         if self._stop_reason == "tool_use" and not self._tools:
             raise GrammarError("stop_reason tool_use without a tool_use block")

@@ -11,7 +11,10 @@ from tests import cast
 from tests.live import config_of, events_of
 
 NATIVE, CHAT = "anthropic-compatible", "openai-compatible"
-BODY = {"model": "smart", "max_tokens": 50, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+BODY = {
+    "model": "smart", "max_tokens": 50, "stream": True, "thinking": {"type": "adaptive"},
+    "messages": [{"role": "user", "content": "hi"}],
+}  # fmt: skip
 
 
 def at(upstream, path, name, preset=NATIVE):

@@ -14,9 +14,11 @@ from providers.outbound.names import NameMap, legal_id
 from providers.outbound.prompt import (
     INTERRUPTED,
     NO_OUTPUT,
+    NO_PLACE,
     Blocks,
     as_reminder,
     blocks_of,
+    document_blocks,
     document_text,
     inline_system_text,
     loaded_tools_text,
@@ -119,6 +121,8 @@ class Conversation:
                 own_words = kind == "text"
                 parts.append({"text": text, **_signature(signature if own_words else "")})
                 signature = "" if own_words else signature
+            elif kind != "text":
+                self._notes[NO_PLACE] = None
         self._push("model", [*parts, *_signed_nothing(signature)])
         self._owed = calls
 
@@ -197,11 +201,17 @@ class Conversation:
         if kind == "image":
             return [image_part(block.get("source"), self._target.preset.quirks)]
         if kind == "document":
+            inner = document_blocks(block)
+            if inner is not None:
+                return [part for nested in inner for part in self._parts(nested)]
             text = document_text(block)
             if text is None:
                 return [document_part(block.get("source"))]
             return [{"text": text}] if text else []
-        return [{"text": search_result_text(block)}] if kind == "search_result" else []
+        if kind == "search_result":
+            return [{"text": search_result_text(block)}]
+        self._notes[NO_PLACE] = None
+        return []
 
 
 def _signature(signature: str) -> dict[str, Any]:

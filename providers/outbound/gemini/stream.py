@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from providers.errors import Failure, UpstreamFailure, plain_words
-from providers.outbound.answers import arguments_object, event_object, garbled, made_up_tool_id, message_id
+from providers.outbound.answers import ToolIds, arguments_object, event_object, garbled, made_up_tool_id, message_id
 from providers.outbound.effort import shows_thinking, thinking_type
 from providers.outbound.gemini.envelope import unwrapped
 from providers.outbound.gemini.errors import error_failure
@@ -19,6 +19,7 @@ from providers.outbound.gemini.grounding import Searches
 from providers.outbound.gemini.parts import first_candidate, parts_of, signature_of, words_of
 from providers.outbound.gemini.usage import BROKEN, read_usage, stop_reason
 from providers.outbound.names import LEADING_LETTER, NameMap, legal_id
+from providers.outbound.tool_choice import one_at_a_time
 from providers.targets import Target
 from providers.wire.blocks import BlockWriter
 from providers.wire.messages import MessagesEvent, MessagesRequest, Usage
@@ -38,13 +39,12 @@ class GeminiTranslator:
         self._names = NameMap.of(messages, LEADING_LETTER)
         self._asked = thinking_type(source) in ("enabled", "adaptive")
         self._shown = shows_thinking(source)
-        choice = source.get("tool_choice")
-        self._one_call = isinstance(choice, dict) and choice.get("disable_parallel_tool_use") is True
+        self._one_call = one_at_a_time(source.get("tool_choice"))
         self._id = ""
         self._writer = BlockWriter()
         self._last = ""
         """What the last block is: "thinking" and "text" are still open, "tool" is not, "" is none of them."""
-        self._tool_ids: set[str] = set()
+        self._ids = ToolIds(messages)
         self._finish: str | None = None
         self._usage: Usage | None = None
         self._searches = Searches(target.origin)
@@ -164,12 +164,8 @@ class GeminiTranslator:
         return events + self._writer.tool_input(arguments) + self._writer.close()
 
     def _tool_id(self, given: Any) -> str:
-        made_up = made_up_tool_id(self._id, self._writer.tools)
-        tool_id = legal_id(given) if isinstance(given, str) and given else made_up
-        if tool_id in self._tool_ids:
-            tool_id = made_up
-        self._tool_ids.add(tool_id)
-        return tool_id
+        own = legal_id(given) if isinstance(given, str) and given else ""
+        return self._ids.take(own, made_up_tool_id(self._id, self._writer.tools))
 
     def _sign(self, signature: str) -> list[MessagesEvent]:
         self._last = ""

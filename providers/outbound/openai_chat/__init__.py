@@ -10,7 +10,6 @@ from providers.outbound.base import Translator
 from providers.outbound.call_headers import call_headers
 from providers.outbound.incapable import readable
 from providers.outbound.listing import list_request, listed_names
-from providers.outbound.names import NameMap
 from providers.outbound.native import own_words
 from providers.outbound.openai_chat.errors import status_failure
 from providers.outbound.openai_chat.native import native_body, native_reply, native_translator
@@ -64,16 +63,18 @@ class OpenAIChat:
 
     def translator(self, messages: MessagesRequest, target: Target) -> Translator:
         """A translator for one streamed answer."""
-        chat = ChatTranslator(messages, target)
-        if source := own_words(messages, "openai_chat"):
+        source = own_words(messages, "openai_chat")
+        chat = ChatTranslator(messages, target, native=source is not None)
+        if source:
             return native_translator(chat, source, messages.model)
         stops = local_stops(messages, target)
         return StopAt(chat, stops) if stops else chat
 
     def reply(self, body: bytes, messages: MessagesRequest, target: Target) -> MessagesReply:
         """A chat completion as a Messages reply. Raises UpstreamFailure."""
-        reply = read_reply(body, messages, NameMap.of(messages), target.origin)
-        if own_words(messages, "openai_chat"):
+        native = own_words(messages, "openai_chat") is not None
+        reply = read_reply(body, messages, target, native=native)
+        if native:
             return replace(reply, native=native_reply(body, messages.model))
         stops = local_stops(messages, target)
         return cut_reply(reply, stops) if stops else reply

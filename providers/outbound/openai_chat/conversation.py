@@ -9,10 +9,12 @@ from providers.outbound.names import NameMap, legal_id, short_id
 from providers.outbound.prompt import (
     INTERRUPTED,
     NO_OUTPUT,
+    NO_PLACE,
     Blocks,
     arguments_text,
     as_reminder,
     blocks_of,
+    document_blocks,
     document_text,
     inline_system_text,
     loaded_tools_text,
@@ -20,11 +22,11 @@ from providers.outbound.prompt import (
     spoken_text,
 )
 from providers.presets import Quirks
-from providers.wire.signatures import untag
+from providers.wire.signatures import tag, untag
 
 
 class Conversation:
-    """Add the turns in order, then take the finished list."""
+    """Add the turns in order, then take the finished list. `notes` tells what was left out or made up."""
 
     def __init__(self, quirks: Quirks, names: NameMap, origin: str) -> None:
         self._origin = origin
@@ -38,6 +40,7 @@ class Conversation:
         self._lifted: Blocks = []
         self._said: Blocks = []
         """What user turns brought so far: Messages lets several of them share the results of one turn's calls."""
+        self.notes: list[str] = []
 
     def system(self, text: str) -> None:
         """The leading system message."""
@@ -60,6 +63,7 @@ class Conversation:
         return self._messages
 
     def _assistant(self, blocks: Blocks) -> None:
+        self.notes += [note for note in map(self._lost, blocks) if note]
         text = "\n\n".join(t for t in (spoken_text(block) for block in blocks) if t)
         calls = [self._call(b) for b in blocks if b.get("type") == "tool_use" and isinstance(b.get("name"), str)]
         if not text and not calls:
@@ -76,6 +80,17 @@ class Conversation:
             self._owed = [call["id"] for call in calls]
         self._messages.append(turn)
 
+    def _lost(self, block: dict[str, Any]) -> str:
+        """What to note of an assistant's block that does not go back; empty for one that does, or has nothing to it."""
+        kind = block.get("type")
+        if kind == "redacted_thinking":
+            return "redacted thinking dropped"
+        if kind == "thinking":
+            own = block.get("signature") == tag(self._origin, None)  # given without anything that wants to come back
+            kept = self._quirks.reasoning_replay or (self._quirks.reasoning_details and self._details(block))
+            return "" if own or kept else "foreign thinking dropped"
+        return "" if kind in ("text", "tool_use") or spoken_text(block) else NO_PLACE
+
     def _details(self, block: dict[str, Any]) -> list[Any]:
         details = untag(block.get("signature"), self._origin)
         return details if isinstance(details, list) else []
@@ -91,17 +106,21 @@ class Conversation:
                 continue
             call_id = self._legal_id(str(block.get("tool_use_id", "")))
             text, media = self._result(block, call_id)
-            if call_id in self._owed:
-                if call_id not in self._results:
-                    self._results[call_id] = text
-                    self._lifted += media
+            if call_id in self._results:
+                self.notes.append("second results of a call dropped")
+            elif call_id in self._owed:
+                self._results[call_id] = text
+                self._lifted += media
             else:
+                self.notes.append("results without a call told as text")
                 self._said += [_text_part(f"[tool result {call_id}] {text}"), *media]
         if all(call_id in self._results for call_id in self._owed):
             self._settle()
 
     def _settle(self) -> None:
         """Write what user turns brought: the results, in call order, then everything else."""
+        if any(call_id not in self._results for call_id in self._owed):
+            self.notes.append("missing tool results filled in")
         for call_id in self._owed:
             content = self._results.get(call_id, INTERRUPTED)
             self._messages.append({"role": "tool", "tool_call_id": call_id, "content": content})
@@ -124,10 +143,11 @@ class Conversation:
             kind = inner.get("type")
             if kind == "tool_reference":
                 loaded.append(str(inner.get("tool_name") or inner.get("name")))
-            elif kind == "image" or (kind == "document" and document_text(inner) is None):
-                media += [_text_part(f"[{kind} from tool call {call_id}]"), *self._parts(inner)]
-            else:
-                texts += [part["text"] for part in self._parts(inner)]
+                continue
+            parts = self._parts(inner)
+            texts += [part["text"] for part in parts if part["type"] == "text"]
+            if seen := [part for part in parts if part["type"] != "text"]:
+                media += [_text_part(f"[{kind} from tool call {call_id}]"), *seen]
         if loaded:
             texts.append(loaded_tools_text(loaded))
         text = "\n".join(text for text in texts if text) or (f"[see the {_noun(media)} below]" if media else NO_OUTPUT)
@@ -140,9 +160,13 @@ class Conversation:
         if kind == "image":
             return [self._image(block.get("source"))]
         if kind == "document":
+            inner = document_blocks(block)
+            if inner is not None:
+                return [part for nested in inner for part in self._parts(nested)]
             return [self._document(block)]
         if kind == "search_result":
             return [_text_part(search_result_text(block))]
+        self.notes.append(NO_PLACE)
         return []
 
     def _image(self, source: Any) -> dict[str, Any]:

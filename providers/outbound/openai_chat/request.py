@@ -7,16 +7,20 @@ Source: OpenAI's Chat Completions reference; quirks of compatible servers are in
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from providers.outbound.effort import clamp_effort, effective_effort, thinking_type
 from providers.outbound.identity import cache_key, safety_identifier
 from providers.outbound.names import NameMap
+from providers.outbound.openai_chat.caching import mark_for_cache
 from providers.outbound.openai_chat.conversation import Conversation
 from providers.outbound.openai_chat.tools import chat_tools, tool_choice
 from providers.outbound.prompt import system_text
+from providers.outbound.service_tier import service_tier
 from providers.outbound.stops import stop_sequences
 from providers.outbound.structured import is_strict, schema_in_words, wanted_schema
+from providers.outbound.tool_choice import one_at_a_time
 from providers.outbound.toolset import toolset
 from providers.presets import Quirks
 from providers.targets import Target
@@ -42,20 +46,27 @@ def build_body(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any
         if isinstance(message, dict):
             conversation.add(message)
     body: dict[str, Any] = {"model": target.actual_model, "messages": conversation.finish()}
+    if re.fullmatch(quirks.cache_marks, target.actual_model):
+        mark_for_cache(body["messages"], source)
     if tools:
         body["tools"] = tools
         body |= tool_choice(source.get("tool_choice"), tools, names, quirks)
+    notes = [*conversation.notes, *offered.notes(source.get("tool_choice"))]
+    if tools and not quirks.parallel_tool_calls and one_at_a_time(source.get("tool_choice")):
+        notes.append("disable_parallel_tool_use dropped")
     body |= _limits(messages, target)
-    body |= _effort(source, quirks)
+    body |= _sampling(source, quirks, notes)
+    body |= _effort(source, target, bool(tools), notes)
     body |= _format(source, quirks)
     if quirks.cache_key:
+        body |= service_tier(source)
         named = {"prompt_cache_key": cache_key(messages), "safety_identifier": safety_identifier(messages)}
         body |= {key: name for key, name in named.items() if name is not None}
     if messages.stream:
         body["stream"] = True
         if quirks.stream_usage:
             body["stream_options"] = {"include_usage": True}
-    return body, tuple(offered.notes(source.get("tool_choice")))
+    return body, tuple(dict.fromkeys(notes))
 
 
 def _limits(messages: MessagesRequest, target: Target) -> dict[str, Any]:
@@ -67,22 +78,32 @@ def _limits(messages: MessagesRequest, target: Target) -> dict[str, Any]:
     stops = stop_sequences(messages)
     if stops and quirks.stop:
         found["stop"] = stops[: quirks.stop]  # those that do not fit are applied to the answer
-    if quirks.sampling:
-        for key in ("temperature", "top_p"):
-            if isinstance(source.get(key), int | float) and not isinstance(source[key], bool):
-                found[key] = source[key]
-    if quirks.top_k and isinstance(source.get("top_k"), int) and not isinstance(source["top_k"], bool):
-        found["top_k"] = source["top_k"]
     return found
 
 
-def _effort(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:
-    if not quirks.reasoning_effort:
-        return {}
+def _sampling(source: dict[str, Any], quirks: Quirks, notes: list[str]) -> dict[str, Any]:
+    taken = {"temperature": quirks.sampling, "top_p": quirks.sampling, "top_k": quirks.top_k}
+    given = {key: source[key] for key in taken if _is_number(source.get(key))}
+    found = {key: value for key, value in given.items() if taken[key] and (key != "top_k" or isinstance(value, int))}
+    if given != found:
+        notes.append("sampling settings dropped")
+    return found
+
+
+def _effort(source: dict[str, Any], target: Target, tools: bool, notes: list[str]) -> dict[str, Any]:
+    quirks = target.preset.quirks
     off = thinking_type(source) in ("disabled", "between_tools")
     wanted = "none" if off else effective_effort(source)
-    effort = clamp_effort(wanted, quirks.efforts) if wanted else None
+    effort = clamp_effort(wanted, quirks.efforts) if wanted and quirks.reasoning_effort else None
+    if tools and re.fullmatch(quirks.effort_or_tools, target.actual_model):
+        effort = "none"  # they are refused together, and with no effort named the model has one of its own
+    if wanted not in (effort, None, "none"):
+        notes.append(f"effort {wanted} sent as {effort}" if effort else f"effort {wanted} dropped")
     return {"reasoning_effort": effort} if effort else {}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _format(source: dict[str, Any], quirks: Quirks) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.errors import UpstreamFailure
-from providers.outbound.answers import event_object, garbled, is_object_text, made_up_tool_id, message_id
+from providers.outbound.answers import ToolIds, event_object, garbled, is_object_text, made_up_tool_id, message_id
+from providers.outbound.effort import asks_for_thinking
 from providers.outbound.names import NameMap
 from providers.outbound.openai_chat.details import Details
 from providers.outbound.openai_chat.errors import error_failure
-from providers.outbound.openai_chat.response import details_of, reasoning_of, text_of
-from providers.outbound.openai_chat.usage import matched_stop, read_usage, stop_reason
+from providers.outbound.openai_chat.response import details_of, reasoning_of, text_of, wants_thinking_back
+from providers.outbound.openai_chat.usage import finish_of, is_cut_off, matched_stop, read_usage, stop_reason
 from providers.targets import Target
 from providers.wire.blocks import BlockWriter
 from providers.wire.messages import MessagesEvent, MessagesRequest, Usage
@@ -52,15 +53,23 @@ class _Call:
 
 
 class ChatTranslator:
-    """Chat chunks in, Messages events out, in the legal order."""
+    """Chat chunks in, Messages events out, in the legal order.
 
-    def __init__(self, messages: MessagesRequest, target: Target) -> None:
+    `native`: the client speaks Chat itself and gets all there is.
+    """
+
+    def __init__(self, messages: MessagesRequest, target: Target, *, native: bool = False) -> None:
         self._request = messages
         self._origin = target.origin
+        self._asked = native or asks_for_thinking(messages.parsed)
+        self._goes_back = wants_thinking_back(target)
+        self._unasked: list[str] = []
+        """Thinking that nobody asked for: told only when a tool call follows that has to bring it back."""
         self._details = Details()
         self._id = ""
         self._names = NameMap.of(messages)
         self._writer = BlockWriter(lambda: tag(self._origin, self._details.taken()))
+        self._ids = ToolIds(messages)
         self._calls: list[_Call] = []
         self._active: _Call | None = None
         self._finish: str | None = None
@@ -88,15 +97,16 @@ class ChatTranslator:
             return self._end()
         chunk = self._chunk(data, event.name)
         events = self._start(chunk)
-        self._usage = read_usage(chunk.get("usage")) or self._usage
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
+        self._usage = read_usage(chunk.get("usage")) or self._usage
         if isinstance(choice, dict):
+            self._usage = read_usage(choice.get("usage")) or self._usage  # where Moonshot tells it
             delta = choice.get("delta") or choice.get("message")
             if isinstance(delta, dict):
                 events += self._delta(delta)
-            if isinstance(choice.get("finish_reason"), str):
-                self._finish = choice["finish_reason"]
+            if finish := finish_of(choice):
+                self._finish = finish
                 self._matched = matched_stop(choice)
         return events
 
@@ -120,7 +130,10 @@ class ChatTranslator:
     def _delta(self, delta: dict[str, Any]) -> list[MessagesEvent]:
         events: list[MessagesEvent] = []
         self._details.add(details_of(delta))
-        if thinking := reasoning_of(delta):
+        thinking = reasoning_of(delta)
+        if thinking and not self._asked:
+            self._unasked.append(thinking)
+        elif thinking:
             events += self._say(True, thinking)
         text = text_of(delta.get("content"))
         if isinstance(delta.get("refusal"), str) and delta["refusal"]:
@@ -185,14 +198,18 @@ class ChatTranslator:
         if not call.written:
             call.written = True
             self._active = call
-            events += self._writer.tool(
-                call.id or made_up_tool_id(self._id, self._calls.index(call)), self._names.original(call.name)
-            )
+            events += self._owed_thinking()
+            tool_id = self._ids.take(call.id, made_up_tool_id(self._id, self._calls.index(call)))
+            events += self._writer.tool(tool_id, self._names.original(call.name))
         if call.waiting:
             call.arguments.append(call.waiting)
             events += self._writer.tool_input(call.waiting)
             call.waiting = ""
         return events
+
+    def _owed_thinking(self) -> list[MessagesEvent]:
+        thinking, self._unasked = "".join(self._unasked), []
+        return self._writer.thinking(thinking) if self._goes_back else []
 
     def _flush_calls(self) -> list[MessagesEvent]:
         """Write every call that waits: something else is about to open a block."""
@@ -214,7 +231,7 @@ class ChatTranslator:
             # What came without any text of its own (encrypted) has to go back with the calls all the same.
             events += self._writer.signature(tag(self._origin, late))
         whole = all(is_object_text("".join(call.arguments)) and not call.waiting.strip() for call in self._calls)
-        if self._finish != "length" and not whole:
+        if not is_cut_off(self._finish) and not whole:
             raise garbled("a tool call's arguments are no JSON object")
         reason = stop_reason(self._finish, self._writer.tools, self._refused)
         usage = self._usage or Usage(estimate_tokens(self._request), self._output_estimate())

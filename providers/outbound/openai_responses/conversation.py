@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from providers.outbound.names import NameMap, legal_id
-from providers.outbound.openai_responses.parts import NO_PLACE, input_parts, output_of, text_part
+from providers.outbound.openai_responses.parts import input_parts, output_of, text_part
 from providers.outbound.prompt import (
     INTERRUPTED,
+    NO_PLACE,
     Blocks,
     arguments_text,
     blocks_of,

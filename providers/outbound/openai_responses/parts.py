@@ -7,16 +7,15 @@ from typing import Any
 from providers.outbound.incapable import cannot
 from providers.outbound.prompt import (
     NO_OUTPUT,
+    NO_PLACE,
     Blocks,
     blocks_of,
+    document_blocks,
     document_text,
     loaded_tools_text,
     search_result_text,
 )
 from providers.presets import Quirks
-
-NO_PLACE = "blocks without a place dropped"
-"""The note of a block that this format has no words for."""
 
 
 def text_part(text: str) -> dict[str, Any]:
@@ -73,8 +72,8 @@ def _image(source: Any, quirks: Quirks) -> dict[str, Any]:
 def _document(block: dict[str, Any], quirks: Quirks, notes: list[str]) -> Blocks:
     source = block.get("source")
     source = source if isinstance(source, dict) else {}
-    if source.get("type") == "content":
-        inner = blocks_of(source.get("content"))
+    inner = document_blocks(block)
+    if inner is not None:
         return [part for nested in inner for part in input_parts(nested, quirks, notes)]
     text = document_text(block)
     if text is not None:

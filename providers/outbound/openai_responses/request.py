@@ -16,6 +16,7 @@ from providers.outbound.names import NameMap
 from providers.outbound.openai_responses.conversation import Conversation
 from providers.outbound.openai_responses.tools import SEARCH, responses_tools, searches, tool_choice
 from providers.outbound.prompt import system_text
+from providers.outbound.service_tier import service_tier
 from providers.outbound.structured import is_strict, schema_in_words, wanted_schema
 from providers.outbound.toolset import toolset
 from providers.presets import Quirks
@@ -24,8 +25,6 @@ from providers.wire.messages import MessagesRequest
 
 MIN_OUTPUT_TOKENS = 16
 """The least the API takes."""
-
-_TIERS = {"auto": "auto", "standard_only": "default"}
 
 
 def build_body(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -42,7 +41,7 @@ def build_body(messages: MessagesRequest, target: Target) -> tuple[dict[str, Any
     body |= _format(source, quirks)
     body |= {} if codex else _limit(source, target)
     body |= _sampling(source, quirks, codex, notes)
-    body |= _tier(source, codex)
+    body |= service_tier(source, only_speed=codex)
     key = cache_key(messages)
     if key is not None:
         body["prompt_cache_key"] = key
@@ -131,11 +130,3 @@ def _sampling(source: dict[str, Any], quirks: Quirks, codex: bool, notes: list[s
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _tier(source: dict[str, Any], codex: bool) -> dict[str, Any]:
-    if source.get("speed") == "fast":
-        return {"service_tier": "priority"}
-    wanted = source.get("service_tier")
-    tier = _TIERS.get(wanted) if isinstance(wanted, str) and not codex else None
-    return {"service_tier": tier} if tier else {}

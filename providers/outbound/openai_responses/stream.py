@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from providers.errors import UpstreamFailure
-from providers.outbound.answers import event_object, garbled, is_object_text, made_up_tool_id, message_id
-from providers.outbound.effort import shows_thinking, thinking_type
+from providers.outbound.answers import ToolIds, event_object, garbled, is_object_text, made_up_tool_id, message_id
+from providers.outbound.effort import asks_for_thinking, shows_thinking
 from providers.outbound.names import NameMap
 from providers.outbound.openai_responses.errors import error_failure
 from providers.outbound.openai_responses.items import SPOKEN, Item, Items, parts_of
@@ -57,10 +57,11 @@ class ResponsesTranslator:
         self._origin = target.origin
         self._names = NameMap.of(messages)
         self._shown = shows_thinking(messages.parsed)
-        self._asked = thinking_type(messages.parsed) not in (None, "disabled")
+        self._asked = asks_for_thinking(messages.parsed)
         self._id = ""
         # Thinking that came without a blob to send back is still marked as this model's own.
         self._writer = BlockWriter(lambda: signatures.tag(self._origin, None))
+        self._ids = ToolIds(messages)
         self._items = Items()
         self._written = 0
         """How many of the items are wholly written."""
@@ -212,7 +213,7 @@ class ResponsesTranslator:
         item.begun = True
         events = [event for signature in self._signatures for event in self._writer.signature(signature)]
         self._signatures = []
-        tool_id = item.call_id or made_up_tool_id(self._id, self._items.all.index(item))
+        tool_id = self._ids.take(item.call_id, made_up_tool_id(self._id, self._items.all.index(item)))
         return events + self._writer.tool(tool_id, self._names.original(item.name))
 
     def _sign(self, item: Item) -> list[MessagesEvent]:

@@ -17,7 +17,8 @@ USAGE = {"prompt_tokens": 20, "completion_tokens": 7, "prompt_tokens_details": {
 
 def read(body, messages=None):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return OPENAI_CHAT.reply(raw, messages or request(), target(preset="openai-compatible"))
+    asked = messages or request({"thinking": {"type": "adaptive"}})
+    return OPENAI_CHAT.reply(raw, asked, target(preset="openai-compatible"))
 
 
 def completion(finish="stop", usage=USAGE, **message):
@@ -60,6 +61,10 @@ def use(input_):
         (completion(content=[text("a"), text("b")]), ("end_turn", [text("ab")])),
         (completion(content="Hi", reasoning_content="hm"),
          ("end_turn", [thought("hm"), text("Hi")])),
+        (completion(content=[{"type": "thinking", "thinking": [text("h"), text("m")]}, text("Hi")]),
+         ("end_turn", [thought("hm"), text("Hi")])),
+        (completion(content=[{"type": "thinking", "thinking": "hm"}, {"type": "thinking"}]),
+         ("end_turn", [thought("hm")])),
         (completion(content="Hi", reasoning_details=DETAILS), ("end_turn", [thought("hm", DETAILS), text("Hi")])),
         ({"choices": [{"message": {"content": "a"}, "finish_reason": "stop", "matched_stop": "END"}]},
          ("stop_sequence", [text("a")])),
@@ -69,7 +74,10 @@ def use(input_):
         (completion("tool_calls", tool_calls=[call("oops")]), ("tool_use", [use({"INVALID_JSON": "oops"})])),
         (completion("length", tool_calls=[call('{"a":"lo')]), ("max_tokens", [use({})])),
         (completion("length", content="cut"), ("max_tokens", [text("cut")])),
+        (completion("model_length", content="cut"), ("model_context_window_exceeded", [text("cut")])),
+        (completion("model_length", tool_calls=[call('{"a":"lo')]), ("model_context_window_exceeded", [use({})])),
         (completion("content_filter", content=""), ("refusal", [])),
+        (completion("sensitive", content="x"), ("refusal", [text("x")])),
         (completion(content=None, refusal="No."), ("refusal", [text("No.")])),
         (completion(["odd"], content="x"), ("end_turn", [text("x")])),
         (completion(None, content="x", reasoning_details=5), ("end_turn", [text("x")])),
@@ -104,6 +112,8 @@ def test_cached_tokens_beyond_the_prompt_were_never_in_it(usage):
         (b'{"choices":[]}', "garbled"),
         (b'{"choices":[{"message":"x"}]}', "garbled"), (b'{"choices":{"0":1}}', "garbled"),
         (b'{"error":{"message":"slow","code":429}}', "rate_limited"), (b'{"error":"bad"}', "garbled"),
+        (completion("insufficient_system_resource", content="cut"), "overloaded"),
+        (completion("network_error", content="cut"), "overloaded"), (completion("error", content="cut"), "garbled"),
     ],
 )  # fmt: skip
 def test_what_is_no_completion_is_a_failure(body, kind):

@@ -15,6 +15,7 @@ from providers.wire.sse import ServerSentEvent, SseDecoder
 from tests.cast import request, target
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "openai_chat"
+THINKS = {"thinking": {"type": "adaptive"}}
 LONG = "mcp__" + "a_server_with_a_long_name" * 3 + "__tool"
 
 
@@ -25,7 +26,7 @@ def recording(name):
 def replay(*chunks, messages=None):
     """Every event of a stream through decoder, translator and grammar, and the failure that ended it, if any."""
     decoder, grammar = SseDecoder(), Grammar()
-    translator = OPENAI_CHAT.translator(messages or request(), target(preset="openai-compatible"))
+    translator = OPENAI_CHAT.translator(messages or request(THINKS), target(preset="openai-compatible"))
     events = []
 
     def passed(found):
@@ -148,6 +149,15 @@ def test_usage_is_the_upstreams_without_what_the_cache_read():
     assert estimated["output_tokens"] > 0
 
 
+def test_the_usage_may_be_told_inside_the_choice():
+    """Moonshot counts in the last choice, and what its cache gave beside the prompt's tokens."""
+    counted = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12, "cached_tokens": 7}
+    last = {"index": 0, "delta": {}, "finish_reason": "stop", "usage": counted}
+    events, _ = replay(chunk({"content": "a"}), b"data: %s\n\n" % json.dumps({"id": "c", "choices": [last]}).encode())
+    usage = json.loads(events[-2])["usage"]
+    assert [usage[key] for key in ("input_tokens", "cache_read_input_tokens", "output_tokens")] == [3, 7, 2]
+
+
 def test_a_call_without_an_id_gets_one_the_same_every_time():
     """A missing tool id is made up from the call, not from chance."""
     first, second = (message(replay(recording("tool_no_id"))[0])["content"] for _ in range(2))
@@ -248,10 +258,35 @@ def test_an_event_that_is_no_object_is_garbled(text):
     assert failed.kind is FailureKind.GARBLED
 
 
+@pytest.mark.parametrize(
+    ("finish", "kind"), [("insufficient_system_resource", "overloaded"), ("network_error", "overloaded"),
+                         ("error", "garbled")]
+)  # fmt: skip
+def test_a_finish_reason_may_say_that_the_answer_broke(finish, kind):
+    """DeepSeek out of resources and their like have not finished the answer: it is told as broken, not as its end."""
+    events, failed = replay(chunk({"content": "half an ans"}), chunk({}, finish), b"data: [DONE]\n\n")
+    assert (failed.kind, failed.message) == (FailureKind(kind), f"the model stopped with {finish}")
+    assert b"message_stop" not in b"".join(events)
+
+
+def test_a_full_window_may_cut_a_call():
+    """A call that the end of the window cut is no broken answer, and the client reads why it ended."""
+    events, failed = replay(chunk(tool(id="c1", name="T", arguments='{"a":"lo')), chunk({}, "model_length"))
+    assert failed is None
+    assert message(events)["stop"] == "model_context_window_exceeded"
+
+
 def test_an_end_without_a_beginning_is_garbled():
     """[DONE] alone is no answer."""
     assert replay(b"data: [DONE]\n\n")[1].kind is FailureKind.GARBLED
     assert replay()[1].kind is FailureKind.GARBLED
+
+
+def test_thinking_may_be_a_part_of_the_content():
+    """Mistral's reasoning models think in parts of their content."""
+    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]
+    events, _ = replay(chunk({"content": parts}), chunk({"content": "x"}, "stop"))
+    assert message(events)["content"] == [("thinking", "hm"), ("text", "x")]
 
 
 def test_nothing_follows_the_end():

@@ -30,6 +30,19 @@ def test_blocks_open_and_close_as_needed():
     assert writer.tools == 1
 
 
+def test_an_input_of_blanks_is_none():
+    """Blanks before an input are left out: alone no SDK can parse them, and nothing is an empty object."""
+    for pieces, deltas in (((" ", "\n"), []), ((" ", ' {"a":', " 1}"), ['{"a":', " 1}"])):
+        writer, grammar = BlockWriter(), Grammar()
+        events = writer.start("m", "x", Usage()) + writer.tool("t", "T")
+        for piece in pieces:
+            events += writer.tool_input(piece)
+        for event in events + writer.finish("tool_use", Usage()):
+            grammar.feed(event)
+        told = [p["delta"]["partial_json"] for p in payloads(events) if p["type"] == "content_block_delta"]
+        assert told == deltas
+
+
 def test_nothing_said_is_nothing_written():
     """Empty text, thinking and input open no block; a message starts once."""
     writer = BlockWriter()

@@ -55,6 +55,7 @@ LEGAL = {
     "tool": (START, block(**TOOL), input_('{"a'), input_('":1}'), end(), done("tool_use"), STOP),
     "tool without input": (START, block(**TOOL), end(), done("tool_use"), STOP),
     "cut tool": (START, block(**TOOL), input_('{"a'), end(), done("max_tokens"), STOP),
+    "full window": (START, block(**TOOL), input_('{"a'), end(), done("model_context_window_exceeded"), STOP),
     "thinking": (START, block(**THOUGHT), delta("thinking_delta", thinking="a"),
                  delta("signature_delta", signature="s"), end(), block(1), end(1), done(), STOP),
     "two deltas at the end": (START, done(None), done(), STOP),
