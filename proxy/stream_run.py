@@ -91,7 +91,9 @@ class StreamRun:
                 await checked(entry, target, response)
                 if "event-stream" not in response.headers.get("content-type", "event-stream"):
                     # Some servers have whole answers only. What is none, or is an error, fails here.
-                    part.whole(unfold(outbound.reply(await response.read(MAX_REPLY), request, target)))
+                    reply = outbound.reply(await response.read(MAX_REPLY), request, target)
+                    entry.usage = reply.usage
+                    part.whole(unfold(reply))
                     await self._end(part, current, entry)
                 else:
                     await self._forward(response, part, current, entry, limit)
