@@ -56,10 +56,14 @@ class StreamRun:
         return self.committed and wanted and self._sent.may_go_on
 
     def close(self) -> None:
-        """Say in the record what an answer was that failed after its first content: interrupted, and paid for."""
+        """Say in the record what an answer was that ended too early after its first content: what was sent is paid for.
+
+        One that failed is interrupted; a client that left stays one that left.
+        """
         record = self._call.record
-        if self.committed and record.outcome == "error":
-            record.outcome, record.usage = "interrupted", self._sent_usage()
+        if self.committed and record.outcome in ("error", "client_gone"):
+            record.usage = self._sent_usage()
+            record.outcome = "interrupted" if record.outcome == "error" else record.outcome
 
     def _sent_usage(self) -> Usage:
         # As far as the tokens were told; the text's are counted here.

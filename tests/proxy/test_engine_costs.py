@@ -132,3 +132,17 @@ def test_a_refused_request_has_no_cost(live, upstream):
     live.configure(priced(upstream, "status/400", prices=[2]))
     assert ask(live).status_code == 400
     assert live.record().cost_usd is None
+
+
+def test_a_client_that_leaves_has_used_what_came(live, upstream):
+    """The tokens of the request are those that its cost is made of, not the one that the start of a message tells."""
+    live.configure(priced(upstream, "flood", prices=[1]))
+    with httpx.stream("POST", f"{live.url}/v1/messages", json={**BODY, "stream": True}, trust_env=False) as answer:
+        received = 0
+        for piece in answer.iter_bytes():
+            received += len(piece)
+            if received > 50_000:
+                break
+    record = live.record()
+    assert record.outcome == "client_gone"
+    assert record.usage.output == record.attempts[0].usage.output > 1000
