@@ -202,6 +202,7 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
         reply = streamed_reply(body, outbound.translator(call.request, target))
     else:
         reply = outbound.reply(body, call.request, target)
+    entry.usage = reply.usage  # it is paid for, whatever comes of it
     if not reply.has_content and reply.stop_reason == "end_turn" and not current.last:
         raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer holds no content", 200))
     if call.drilled is not None:
@@ -209,7 +210,6 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
     for signature in signatures_in(reply.body):
         call.signed(signature, target)
     call.record.usage, call.record.stop_reason = reply.usage, reply.stop_reason or ""
-    entry.usage = reply.usage
     return reply
 
 

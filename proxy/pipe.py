@@ -22,7 +22,17 @@ class Pipe:
     async def put(self, chunk: bytes) -> None:
         """Hand over bytes; returns when there is room for more. No bytes are no chunk."""
         self.put_nowait(chunk)
-        while chunk and self._held > MAX_HELD:
+        if chunk:
+            await self.room()
+
+    @property
+    def is_full(self) -> bool:
+        """True while more is held than should be."""
+        return self._held > MAX_HELD
+
+    async def room(self) -> None:
+        """Wait until the reader has caught up."""
+        while self.is_full:
             self._writer = asyncio.get_running_loop().create_future()
             await self._writer
 

@@ -184,13 +184,15 @@ def _explained(error: Exception) -> str:
 def load() -> ConfigSnapshot:
     """Read the whole configuration in one transaction."""
     with transaction.atomic():
+        # First: what another process commits while we read (PostgreSQL shows it to us half) is then seen as new.
+        revision = ConfigRevision.current()
         router = RouterSettings.objects.filter(pk=1).first() or RouterSettings()
         timeouts = _timeouts(router)
         providers = _providers(timeouts)
         MEMORY.keep_only({account for p in providers.values() for account in p.template.accounts})
         models = {model.name: model for model in _models(providers)}
         return ConfigSnapshot(
-            revision=ConfigRevision.current(),
+            revision=revision,
             models=models,
             models_folded={name.casefold(): model for name, model in models.items()},
             providers=providers,

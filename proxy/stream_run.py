@@ -56,10 +56,14 @@ class StreamRun:
         return self.committed and wanted and self._sent.may_go_on
 
     def close(self) -> None:
-        """Say in the record what an answer was that failed after its first content: interrupted, and paid for."""
+        """Say in the record what an answer was that ended too early after its first content: what was sent is paid for.
+
+        One that failed is interrupted; a client that left stays one that left.
+        """
         record = self._call.record
-        if self.committed and record.outcome == "error":
-            record.outcome, record.usage = "interrupted", self._sent_usage()
+        if self.committed and record.outcome in ("error", "client_gone"):
+            record.usage = self._sent_usage()
+            record.outcome = "interrupted" if record.outcome == "error" else record.outcome
 
     def _sent_usage(self) -> Usage:
         # As far as the tokens were told; the text's are counted here.
@@ -91,8 +95,10 @@ class StreamRun:
                 await checked(entry, target, response)
                 if "event-stream" not in response.headers.get("content-type", "event-stream"):
                     # Some servers have whole answers only. What is none, or is an error, fails here.
-                    part.whole(unfold(outbound.reply(await response.read(MAX_REPLY), request, target)))
-                    await self._end(part, current, entry)
+                    reply = outbound.reply(await response.read(MAX_REPLY), request, target)
+                    entry.usage = reply.usage
+                    part.whole(unfold(reply))
+                    self._end(part, current, entry)
                 else:
                     await self._forward(response, part, current, entry, limit)
         except UpstreamFailure as error:
@@ -142,7 +148,7 @@ class StreamRun:
         except (UpstreamFailure, MalformedJson, EventTooLarge):
             # Nobody has seen these events before the commit point; after it they came before the fault.
             if self.committed:
-                await self._pipe.put(part.taken())
+                self._pipe.put_nowait(part.taken())
             raise
         finally:
             entry.usage = part.usage
@@ -171,20 +177,32 @@ class StreamRun:
                 patient_until = silence_ends if begins else max(limit.when() or 0.0, silence_ends)
                 limit.reschedule(min(patient_until, self._ends))
             if self.committed:
-                await self._pipe.put(part.taken())
+                await self._pass_on(part, limit)
             if part.ended:
                 break
         for sse in decoder.finish():
             part.feed(sse)
         part.finish()
-        await self._end(part, current, entry)
+        self._end(part, current, entry)
 
-    async def _end(self, part: Part, current: Attempt, entry: AttemptRecord) -> None:
+    def _end(self, part: Part, current: Attempt, entry: AttemptRecord) -> None:
         self._note(part.progress, current.target)
         if not part.may_be_empty and not current.last:
             raise UpstreamFailure(Failure(FailureKind.GARBLED, "the answer holds no content", 200))
         self._commit(entry, current.target)
-        await self._pipe.put(part.taken())
+        self._pipe.put_nowait(part.taken())  # nothing more comes: the upstream need not wait for the client
+
+    async def _pass_on(self, part: Part, limit: asyncio.Timeout) -> None:
+        """Hand over what there is. While the client has no room the upstream is not read: its time stands still."""
+        self._pipe.put_nowait(part.taken())
+        if part.ended or not self._pipe.is_full:
+            return
+        full_since, patient_until = time.monotonic(), limit.when() or 0.0
+        limit.reschedule(None)
+        await self._pipe.room()
+        waited = time.monotonic() - full_since
+        self._ends += waited
+        limit.reschedule(patient_until + waited)
 
     def _note(self, progress: Progress, target: Target) -> None:
         while progress.signatures:

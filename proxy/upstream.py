@@ -24,5 +24,18 @@ async def checked(entry: AttemptRecord, target: Target, response: client.Upstrea
     entry.upstream_request_id = response.headers.get("request-id") or response.headers.get("x-request-id") or ""
     if response.status == 200:
         return response
-    body = await response.read(MAX_ERROR_BODY)
+    body = await _error_body(response)
     raise UpstreamFailure(OUTBOUND[target.preset.wire_format].failure(response.status, response.headers, body))
+
+
+async def _error_body(response: client.UpstreamResponse) -> bytes:
+    """The beginning of what an error says: one that is too long or breaks off is still what its status says."""
+    found = bytearray()
+    try:
+        async for chunk in response.chunks():
+            found += chunk
+            if len(found) >= MAX_ERROR_BODY:
+                break
+    except UpstreamFailure:
+        pass  # the status has arrived, and it says what to do
+    return bytes(found[:MAX_ERROR_BODY])

@@ -49,6 +49,27 @@ def test_an_answer_costs_its_tokens(live, upstream, stream):
     assert micros(record.cost_usd) == micros(record.attempts[0].cost_usd) == expected
 
 
+def test_a_whole_answer_told_as_a_stream_costs_its_tokens(live, upstream):
+    """An upstream that answers whole where a stream was asked for is paid all the same."""
+    live.configure(priced(upstream, "jsonforsse", prices=[2]))
+    ask(live, stream=True)
+    record = live.record()
+    used = record.usage
+    expected = 2 * (used.input + used.output + used.cache_read + used.cache_write)
+    assert micros(record.cost_usd) == micros(record.attempts[0].cost_usd) == expected > 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_empty_answer_is_paid_for(live, upstream, stream):
+    """An answer without content that another target makes good is part of what the request cost."""
+    live.configure(priced(upstream, "empty_answer", "ok", prices=[2, 3]))
+    ask(live, stream=stream)
+    record = live.record()
+    empty, served = record.attempts
+    assert empty.outcome == "garbled" and empty.cost_usd > 0
+    assert record.cost_usd == empty.cost_usd + served.cost_usd
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_without_a_price_the_cost_is_unknown(live, upstream, stream):
     """None, and never zero."""
@@ -111,3 +132,17 @@ def test_a_refused_request_has_no_cost(live, upstream):
     live.configure(priced(upstream, "status/400", prices=[2]))
     assert ask(live).status_code == 400
     assert live.record().cost_usd is None
+
+
+def test_a_client_that_leaves_has_used_what_came(live, upstream):
+    """The tokens of the request are those that its cost is made of, not the one that the start of a message tells."""
+    live.configure(priced(upstream, "flood", prices=[1]))
+    with httpx.stream("POST", f"{live.url}/v1/messages", json={**BODY, "stream": True}, trust_env=False) as answer:
+        received = 0
+        for piece in answer.iter_bytes():
+            received += len(piece)
+            if received > 50_000:
+                break
+    record = live.record()
+    assert record.outcome == "client_gone"
+    assert record.usage.output == record.attempts[0].usage.output > 1000

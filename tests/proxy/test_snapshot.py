@@ -48,6 +48,19 @@ def test_a_snapshot_is_the_whole_configuration(provider):
     assert "sk-canary" not in repr(config)
 
 
+def test_a_change_while_the_configuration_is_read_is_noticed(provider, monkeypatch):
+    """What another process commits after its table was read makes the snapshot an old one: it is loaded again."""
+    read_models = snapshot._models
+
+    def read_and_change(providers):
+        found = list(read_models(providers))
+        provider.save()
+        return found
+
+    monkeypatch.setattr(snapshot, "_models", read_and_change)
+    assert snapshot.load().revision < ConfigRevision.current()
+
+
 @pytest.mark.parametrize(
     ("preset", "on_provider", "on_mapping", "expected"),
     [
