@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -13,6 +14,7 @@ import sys
 import time
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from ccmsite.management.commands import serve
 
@@ -112,6 +114,14 @@ def test_a_restart_keeps_the_address_and_the_drain(operator):
     second = json.loads((operator.run_dir / "ccm.pid").read_text())
     assert second["address"] == first["address"] and second["drain_s"] == 2
     assert second["pid"] != first["pid"]
+
+
+@pytest.mark.parametrize("wrong", [{"drain": -1}, {"drain": math.nan}, {"drain": math.inf}, {"workers": 0}])
+def test_a_number_that_makes_no_sense_is_refused(monkeypatch, wrong):
+    """Before anything listens, and with the option's name."""
+    monkeypatch.setattr(os, "umask", lambda mask: None)
+    with pytest.raises(CommandError, match=f"--{next(iter(wrong))} must be"):
+        call_command("serve", "127.0.0.1:0", **wrong)
 
 
 def test_a_busy_port_is_named(operator):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import math
 import os
 import socket
 import subprocess
@@ -42,6 +43,8 @@ class Command(BaseCommand):
             return
         if options["workers"] < 1:
             raise CommandError("--workers must be at least 1")
+        if not (math.isfinite(options["drain"]) and options["drain"] >= 0):
+            raise CommandError("--drain must be a number of seconds, 0 or more")
         try:
             address = parse_address(options["address"])
         except ValueError as error:
