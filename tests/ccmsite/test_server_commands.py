@@ -124,6 +124,15 @@ def test_a_number_that_makes_no_sense_is_refused(monkeypatch, wrong):
         call_command("serve", "127.0.0.1:0", **wrong)
 
 
+@pytest.mark.parametrize("words", [("serve", "127.0.0.1:0"), ("serve", "127.0.0.1:0", "--detach")])
+def test_a_run_directory_that_cannot_be_written_is_named(operator, words):
+    """A message with the variable and the path, not a traceback; nothing is served."""
+    operator.run_dir.write_text("a file is in the way", encoding="utf-8")
+    told = operator.types(*words)
+    assert told.returncode == 1 and "Traceback" not in told.stderr
+    assert f"CCM_RUN_DIR ({operator.run_dir}): File exists" in told.stderr
+
+
 def test_a_busy_port_is_named(operator):
     """A port in use is a message with the address in it, not a traceback."""
     with socket.create_server(("127.0.0.1", 0)) as other:
