@@ -8,7 +8,12 @@ from typing import cast
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccmsite.settings")
 
 from channels.routing import ProtocolTypeRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
+
+if settings.CCM_COMPLAINTS:  # uvicorn and daphne run no system checks
+    raise ImproperlyConfigured("; ".join(settings.CCM_COMPLAINTS))
 
 django_app = get_asgi_application()  # the apps must be loaded before our own modules are
 

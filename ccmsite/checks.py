@@ -63,7 +63,7 @@ def check_environment(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[
 
 
 def check_hosts(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """ccm.E006, E007 and W001: who may reach this server, and from which pages."""
+    """ccm.E006 to E008 and W001: who may reach this server, and from which pages."""
     messages: list[CheckMessage] = []
     outside = _outside_hosts()
     if settings.DEBUG and outside:
@@ -75,6 +75,12 @@ def check_hosts(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckM
             hint = f"Write the scheme too: CSRF_TRUSTED_ORIGINS=https://{origin}"
             text = f"CSRF_TRUSTED_ORIGINS holds {origin!r}, which has no scheme."
             messages.append(Error(text, hint=hint, id="ccm.E007"))
+    for host in settings.ALLOWED_HOSTS:
+        bracketed = host.startswith("[") and host.endswith("]")
+        if "/" in host or (":" in host and not bracketed):
+            hint = "Write the host name alone, such as ALLOWED_HOSTS=ccm.example.com; an IPv6 address in brackets."
+            text = f"ALLOWED_HOSTS holds {host!r}, which no request can match: it has a scheme, port or path."
+            messages.append(Error(text, hint=hint, id="ccm.E008"))
     if "*" in settings.ALLOWED_HOSTS:
         hint = "List the host names that clients use, such as ALLOWED_HOSTS=ccm.example.com,127.0.0.1."
         text = "ALLOWED_HOSTS is *, so any web page can reach this server through DNS rebinding."

@@ -6,8 +6,12 @@ Values are only read here; whether they make sense is for the system checks to s
 from __future__ import annotations
 
 import hmac
+import io
+import math
 import os
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import environ
 
@@ -23,18 +27,43 @@ FILE_NAMES = (
 )  # fmt: skip
 """Variables that may be given as `NAME_FILE`, the path of a file that holds the value."""
 
+NO_DATABASE = {"ENGINE": "django.db.backends.dummy"}
+"""Stands in for a database whose URL is wrong: nothing is read from another one, and nothing written there."""
+
+_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+
 env = environ.Env()
 
 
-def load() -> None:
-    """Bring `.env` (path: `CCM_ENV_FILE`, default beside manage.py) and `NAME_FILE` values into the environment."""
-    path = Path(os.environ.get("CCM_ENV_FILE", BASE_DIR / ".env"))
-    if path.is_file():
-        environ.Env.read_env(str(path), overwrite=False)
+def load() -> list[str]:
+    """Bring `.env` (path: `CCM_ENV_FILE`, default beside manage.py) and `NAME_FILE` values into the environment.
+
+    Returns the complaints about files that cannot be read; a `.env` that is not there is none.
+    """
+    complaints = []
+    path = Path(os.environ.get("CCM_ENV_FILE") or BASE_DIR / ".env")
+    if path.is_file() or path.is_dir():
+        text, complaint = _text_of("CCM_ENV_FILE", path)
+        complaints.append(complaint)
+        environ.Env.read_env(io.StringIO(text), overwrite=False)
     for name in FILE_NAMES:
         source = os.environ.get(f"{name}_FILE")
         if source and name not in os.environ:
-            os.environ[name] = Path(source).read_text(encoding="utf-8").strip()
+            text, complaint = _text_of(f"{name}_FILE", Path(source))
+            complaints.append(complaint)
+            if not complaint:
+                os.environ[name] = text.strip()
+    return [complaint for complaint in complaints if complaint]
+
+
+def _text_of(name: str, path: Path) -> tuple[str, str]:
+    try:
+        return path.read_text(encoding="utf-8"), ""
+    except OSError as error:
+        reason = error.strerror
+    except UnicodeDecodeError:
+        reason = "it is no UTF-8 text"
+    return "", f"{name} names {path}, which cannot be read: {reason}"
 
 
 def number(name: str, default: float) -> tuple[float, str]:
@@ -46,6 +75,8 @@ def number(name: str, default: float) -> tuple[float, str]:
         value = float(text)
     except ValueError:
         return default, f"{name} must be a number, not {text!r}"
+    if not math.isfinite(value):
+        return default, f"{name} must be a finite number, not {text!r}"
     return (value, "") if value > 0 else (default, f"{name} must be greater than 0, not {text!r}")
 
 
@@ -55,6 +86,40 @@ def choice(name: str, options: tuple[str, ...], default: str) -> tuple[str, str]
     if text in options:
         return text, ""
     return default, f"{name} must be one of {', '.join(options)}, not {text!r}"
+
+
+def time_zone(name: str, default: str) -> tuple[str, str]:
+    """The name of a time zone and, when this machine knows none of that name, the complaint."""
+    text = os.environ.get(name, "").strip() or default
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        return default, f"{name} must be a time zone such as Europe/Berlin, not {text!r}"
+    return text, ""
+
+
+def database(name: str, default: str) -> tuple[dict[str, Any], str]:
+    """Django's settings of the database and, when the URL is none we can use, `NO_DATABASE` and the complaint.
+
+    The URL may hold a password: the complaint does not show it.
+    """
+    url = anchored_database_url(os.environ.get(name, "").strip() or default)
+    try:
+        known = env.DB_SCHEMES.get(url.partition("://")[0]) in _ENGINES
+        config: dict[str, Any] = env.db_url_config(url) if known else {}
+    except ValueError:  # a port that is no number
+        config = {}
+    if config:
+        return config, ""
+    return dict(NO_DATABASE), f"{name} must be sqlite:///PATH or postgres://USER:PASSWORD@HOST/NAME"
+
+
+def redis_url(name: str) -> tuple[str, str]:
+    """The address of Redis, empty for none, and, when it is no such address, the complaint, which does not show it."""
+    text = os.environ.get(name, "").strip()
+    if not text or text.partition("://")[0] in ("redis", "rediss", "unix"):
+        return text, ""
+    return "", f"{name} must begin with redis://, rediss:// or unix://"
 
 
 def oauth_clients() -> dict[str, tuple[str, str]]:

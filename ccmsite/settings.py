@@ -13,9 +13,7 @@ from ccmsite.logs import logging_config
 from ccmsite.navigation import navigation
 from ccmsite.sqlite import PrivateConnection
 
-environment.load()
-
-CCM_COMPLAINTS: list[str] = []
+CCM_COMPLAINTS: list[str] = environment.load()
 """What is wrong with the environment; the system checks turn each into an error with a hint."""
 
 
@@ -50,7 +48,7 @@ CCM_SPILL_BYTES = int(CCM_SPILL_MB * 1024 * 1024)
 CCM_STALE_CONFIG_S = 60 * _noted(environment.number("CCM_STALE_CONFIG_MINUTES", 15))
 CCM_MEMORY_LIMIT_MB = _noted(environment.number("CCM_MEMORY_LIMIT_MB", 0))
 CCM_RUN_DIR = os.environ.get("CCM_RUN_DIR", "") or BASE_DIR / "run"
-REDIS_URL = os.environ.get("REDIS_URL", "")
+REDIS_URL = _noted(environment.redis_url("REDIS_URL"))
 CCM_OAUTH_CLIENTS = environment.oauth_clients()
 
 INSTALLED_APPS = [
@@ -110,8 +108,7 @@ TEMPLATES = [
     },
 ]
 
-_DATABASE_URL = environment.anchored_database_url(os.environ.get("DATABASE_URL", "") or "sqlite:///db.sqlite3")
-DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(_DATABASE_URL)}
+DATABASES: dict[str, dict[str, Any]] = {"default": _noted(environment.database("DATABASE_URL", "sqlite:///db.sqlite3"))}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # One writer at a time is SQLite's nature: wait for it, and take the lock when a transaction opens.
     DATABASES["default"]["OPTIONS"] = {
@@ -145,7 +142,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = os.environ.get("TIME_ZONE", "") or "UTC"
+TIME_ZONE = _noted(environment.time_zone("TIME_ZONE", "UTC"))
 USE_I18N = True
 FORMAT_MODULE_PATH = "ccmsite.formats"
 USE_TZ = True

@@ -45,7 +45,7 @@ def path() -> Path:
 
 
 def write(running: Running) -> None:
-    """Say that this server runs; the file is for its owner's eyes only. Raises AlreadyRunning."""
+    """Say that this server runs; the file is for its owner's eyes only. Raises AlreadyRunning and OSError."""
     path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = os.fdopen(os.open(path(), os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
     os.fchmod(file.fileno(), 0o600)

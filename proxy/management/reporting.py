@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import Error
 
 
 class ReportingCommand(BaseCommand):
@@ -20,8 +20,9 @@ class ReportingCommand(BaseCommand):
         """Run; a database that cannot be used is a failure in one line, not a traceback."""
         try:
             return super().execute(*args, **options)
-        except DatabaseError as error:
-            raise CommandError(f"the database cannot be used: {error} (is it there, and migrated?)") from error
+        except Error as error:
+            hint = "Is DATABASE_URL right, and is it there? `manage.py migrate` makes what is missing in it."
+            raise CommandError(f"the database cannot be used: {error}. {hint}") from error
 
     def report(self, lines: list[str], content: Any, as_json: bool) -> None:
         """Print the lines, or the content as JSON."""

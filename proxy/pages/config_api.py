@@ -37,6 +37,8 @@ def config(request: HttpRequest) -> HttpResponse:
         get_token(request)  # the cookie that a POST needs
         return JsonResponse(state_content(load_state()))
     try:
+        if unknown := [name for name in request.GET if name not in ("dry_run", "prune")]:
+            return _error(400, f"there is no parameter {unknown[0]}; there are dry_run and prune")
         body, syntax = _sent(request)
         dry_run = _flag(request, "dry_run")
         result = import_text(body, None, prune=_flag(request, "prune"), dry_run=dry_run, syntax=syntax)

@@ -71,10 +71,13 @@ def test_switches_are_true_or_false(monkeypatch, settings, text, expected):
         (True, ["*"], [], ["ccm.E006", "ccm.W001"]),
         (False, ["*"], [], ["ccm.W001"]),
         (False, [], ["ccm.example.com", "https://fine.example.com"], ["ccm.E007"]),
+        (False, ["[2001:db8::1]", ".example.com"], [], []),
+        (False, ["https://ccm.example.com"], [], ["ccm.E008"]),
+        (False, ["ccm.example.com:443", "2001:db8::1"], [], ["ccm.E008", "ccm.E008"]),
     ],
 )
 def test_hosts_and_origins(settings, debug, hosts, origins, expected):
-    """Debug pages are for this machine, origins have a scheme, and * is worth a warning."""
+    """Debug pages are for this machine, origins have a scheme and hosts have none, and * is worth a warning."""
     settings.DEBUG, settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = debug, hosts, origins
     found = checks.check_hosts(None)
     assert ids(*found) == expected

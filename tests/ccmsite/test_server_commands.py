@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -13,6 +14,7 @@ import sys
 import time
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from ccmsite.management.commands import serve
 
@@ -112,6 +114,23 @@ def test_a_restart_keeps_the_address_and_the_drain(operator):
     second = json.loads((operator.run_dir / "ccm.pid").read_text())
     assert second["address"] == first["address"] and second["drain_s"] == 2
     assert second["pid"] != first["pid"]
+
+
+@pytest.mark.parametrize("wrong", [{"drain": -1}, {"drain": math.nan}, {"drain": math.inf}, {"workers": 0}])
+def test_a_number_that_makes_no_sense_is_refused(monkeypatch, wrong):
+    """Before anything listens, and with the option's name."""
+    monkeypatch.setattr(os, "umask", lambda mask: None)
+    with pytest.raises(CommandError, match=f"--{next(iter(wrong))} must be"):
+        call_command("serve", "127.0.0.1:0", **wrong)
+
+
+@pytest.mark.parametrize("words", [("serve", "127.0.0.1:0"), ("serve", "127.0.0.1:0", "--detach")])
+def test_a_run_directory_that_cannot_be_written_is_named(operator, words):
+    """A message with the variable and the path, not a traceback; nothing is served."""
+    operator.run_dir.write_text("a file is in the way", encoding="utf-8")
+    told = operator.types(*words)
+    assert told.returncode == 1 and "Traceback" not in told.stderr
+    assert f"CCM_RUN_DIR ({operator.run_dir}): File exists" in told.stderr
 
 
 def test_a_busy_port_is_named(operator):

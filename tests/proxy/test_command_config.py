@@ -7,6 +7,8 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
+from django.db.models import QuerySet
 
 from providers.models import Provider
 from proxy.management.reporting import printable
@@ -116,9 +118,24 @@ def test_exportconfig_dry_run_writes_no_file(file, tmp_path):
 
 
 def test_exportconfig_to_a_place_that_is_not_there_fails(tmp_path):
-    """A path that cannot be written is a failure in one line."""
-    with pytest.raises(CommandError, match="nothing was exported"):
-        call_command("exportconfig", str(tmp_path / "no" / "out.toml"))
+    """A path that cannot be written is a failure in one line, which names that path and no other."""
+    for place, reason in ((tmp_path / "no" / "out.toml", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(CommandError) as caught:
+            call_command("exportconfig", str(place))
+        assert str(caught.value) == f"nothing was exported: {place} cannot be written: {reason}"
+
+
+@pytest.mark.parametrize("command", [("exportconfig",), ("history",), ("statusline", "--session", "s")])
+def test_a_database_that_cannot_be_used_is_told_with_the_fix(monkeypatch, command):
+    """One line names the command that makes the tables, whoever asked."""
+
+    def fail(*args, **kwargs):
+        raise DatabaseError("no such table: ours")
+
+    monkeypatch.setattr(QuerySet, "_fetch_all", fail)
+    monkeypatch.setattr(QuerySet, "iterator", fail)
+    with pytest.raises(CommandError, match=r"no such table: ours\. .*`manage\.py migrate`"):
+        call_command(*command)
 
 
 def test_terminal_escapes_are_not_printed():

@@ -87,10 +87,13 @@ def test_history_says_when_there_is_nothing():
     assert json.loads(run("history", "--json")) == []
 
 
-@pytest.mark.parametrize("args", [("--since", "soon"), ("--since", "999999w"), ("--status", "bad"), ("--limit", "0")])
+@pytest.mark.parametrize(
+    "args",
+    [("--since", "soon"), ("--since", "999999w"), ("--status", "bad"), ("--limit", "0"), ("--limit", "9" * 30)],
+)
 def test_history_refuses_a_filter_it_does_not_understand(args):
-    """A wrong filter is a failure, never an empty answer."""
-    with pytest.raises(CommandError):
+    """A wrong filter is a failure that names it, never an empty answer."""
+    with pytest.raises(CommandError, match=args[0]):
         run("history", *args)
 
 

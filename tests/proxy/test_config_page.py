@@ -148,6 +148,7 @@ def test_the_api_imports_and_shows(operator):
         ("{", "", "application/json", 422, "not JSON"),
         (FILE.replace(SECRET, "$HOME"), "", "text/plain", 422, "manage.py importconfig"),
         (FILE, "?dry_run=yes", "text/plain", 400, "must be 0 or 1"),
+        (FILE, "?dryrun=1", "text/plain", 400, "no parameter dryrun; there are dry_run and prune"),
         (FILE, "", "application/x-www-form-urlencoded", 400, "Content-Type"),
         ("#" * (1024 * 1024 + 1), "", "text/plain", 400, "larger than 1 MB"),
         ("\udcff".encode("utf-8", "surrogateescape"), "", "text/plain", 400, "not UTF-8"),

@@ -4,11 +4,14 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
 import tomlkit
+from django.contrib import admin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccmsite.environment import FILE_NAMES
+from providers.models import Provider
 from providers.oauth.flows import flows_for
 from providers.presets import PRESETS
 from proxy.configfile.export import export
@@ -27,6 +30,16 @@ from proxy.configfile.values import (
     provider_key,
     rule_key,
 )
+from proxy.models import LogicalModel, ModelMapping, RouterSettings, RoutingRule
+
+TABLES = [
+    (RouterSettings, RouterValues, set()),
+    (RoutingRule, RuleValues, {"logical_model"}),
+    (ModelMapping, MappingValues, {"logical_model"}),
+    (LogicalModel, ModelValues, {"created_at", "updated_at"}),
+    (Provider, ProviderValues, {"created_at", "updated_at", "models_listed"}),
+]
+"""What is configured, what the file says of it, and the columns that the file tells otherwise or not at all."""
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -142,13 +155,27 @@ def test_the_page_names_every_key_type_and_variable():
     kinds = (RouterValues, RuleValues, MappingValues, ModelValues, ProviderValues)
     keys = {item.name for kind in kinds for item in fields(kind)} - {"preset", "models_offered"}
     source = (ROOT / "ccmsite" / "settings.py").read_text(encoding="utf-8")
-    variables = set(re.findall(r'(?:environ\.get|env\.\w+|choice|number)\("([A-Z_]+)"', source))
-    assert "CCM_FIELD_KEYS" in variables
+    variables = set(re.findall(r'(?:environ\.get|env\.\w+|environment\.\w+)\("([A-Z_]+)"', source))
+    assert {"CCM_FIELD_KEYS", "CCM_HTTPS", "CCM_SPILL_MB", "DATABASE_URL"} <= variables
     wanted = keys | set(PRESETS) | variables
     missing = {name for name in wanted if f"`{name}`" not in DOCS and f"`mappings.{name}`" not in DOCS} - {"mappings"}
     assert missing == set()
     marked = set(re.findall(r"`([A-Z_]+)` †", DOCS))
     assert marked - {"_PASSWORD"} == set(FILE_NAMES) - {"DJANGO_SUPERUSER_PASSWORD"}
+
+
+@pytest.mark.parametrize(("table", "values", "apart"), TABLES)
+def test_the_file_can_say_whatever_is_configured(table, values, apart):
+    """A column that the file forgets would be lost with every export."""
+    columns = {item.name for item in table._meta.fields if not item.primary_key}
+    assert columns - apart == {item.name for item in fields(values)} - {"model", "mappings"}
+
+
+def test_every_router_setting_stands_on_its_page():
+    """A setting without a place in a fieldset could be changed by nobody."""
+    fieldsets = admin.site.get_model_admin(RouterSettings).fieldsets
+    shown = [name for _, content in fieldsets for name in content["fields"]]
+    assert sorted(shown) == sorted(item.name for item in fields(RouterValues))
 
 
 def test_the_example_on_the_page_imports():

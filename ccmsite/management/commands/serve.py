@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import math
 import os
 import socket
 import subprocess
@@ -42,6 +43,8 @@ class Command(BaseCommand):
             return
         if options["workers"] < 1:
             raise CommandError("--workers must be at least 1")
+        if not (math.isfinite(options["drain"]) and options["drain"] >= 0):
+            raise CommandError("--drain must be a number of seconds, 0 or more")
         try:
             address = parse_address(options["address"])
         except ValueError as error:
@@ -66,6 +69,8 @@ class Command(BaseCommand):
             pidfile.write(pidfile.Running(os.getpid(), str(Address(host, port)), workers, drain))
         except pidfile.AlreadyRunning as error:
             raise CommandError("another server started at the same time; see status") from error
+        except OSError as error:
+            raise _no_run_dir(error) from error
         self.stdout.write(f"CCM on http://{Address(host, port)}/ (admin: /admin/), PID {os.getpid()}")
         self.stdout.flush()
         try:
@@ -95,12 +100,16 @@ class Command(BaseCommand):
 
     def _detach(self, address: Address, options: dict[str, Any]) -> None:
         log_path = Path(settings.CCM_RUN_DIR) / "ccm.log"
-        log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = [
             sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "serve", str(address),
             "--workers", str(options["workers"]), "--drain", str(options["drain"]),
         ]  # fmt: skip
-        with log_path.open("ab") as log:
+        try:
+            log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            log = log_path.open("ab")
+        except OSError as error:
+            raise _no_run_dir(error) from error
+        with log:
             child = subprocess.Popen(  # noqa: S603 (our own command line)
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
@@ -113,6 +122,11 @@ class Command(BaseCommand):
             time.sleep(0.1)
         child.terminate()  # what is said to have failed must not go on in the background
         raise CommandError(f"the server did not start; {log_path} says why")
+
+
+def _no_run_dir(error: OSError) -> CommandError:
+    place = f"CCM_RUN_DIR ({settings.CCM_RUN_DIR})"
+    return CommandError(f"nothing can be written to {place}: {error.strerror}; name a directory that can be written")
 
 
 def settle_memory() -> None:

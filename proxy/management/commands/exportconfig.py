@@ -29,8 +29,10 @@ class Command(ReportingCommand):
             result = export(load_state(), with_secrets=options["with_secrets"])
             if path is not None and not options["dry_run"]:
                 _write(path, result.text)
-        except (UnreadableSecret, OSError) as error:
+        except UnreadableSecret as error:
             raise CommandError(f"nothing was exported: {error}") from error
+        except OSError as error:
+            raise CommandError(f"nothing was exported: {path} cannot be written: {error.strerror}") from error
         content: dict[str, Any] = {
             "file": str(path) if path else None,
             "variables": result.variables,

@@ -29,6 +29,7 @@ _CALL_COLUMNS = (
     "first_content_ms", "duration_ms",
 )  # fmt: skip
 _AT_ONCE = 500
+_MOST = 1_000_000
 
 
 class Command(ReportingCommand):
@@ -44,8 +45,8 @@ class Command(ReportingCommand):
         parser.add_argument("--limit", type=int, default=50, metavar="N", help="rows at most (default 50)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["limit"] < 1:
-            raise CommandError("--limit must be at least 1")
+        if not 1 <= options["limit"] <= _MOST:
+            raise CommandError(f"--limit must be between 1 and {_MOST}")
         rows = _filtered(options)[: options["limit"]]
         content = [dict(row) for row in rows.values("pk", *_COLUMNS)]
         calls = _calls([row["pk"] for row in content])

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from django.conf import settings
+from django.core import checks
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
@@ -20,11 +21,13 @@ from proxy.management.reporting import ReportingCommand
 
 ANY_TOKEN = "any-string-works-on-this-machine"  # noqa: S105
 """Stands in the printed line for a key that cannot be shown again; loopback clients need none."""
+MENDED_HERE = ("ccm.E001", "ccm.E002")
+"""The checks that fail for want of what this command writes to `.env`."""
 
 
 class Command(ReportingCommand):
     help = "Prepares everything for the first run. Run it as often as you like: what is there already stays."
-    # The checks would refuse to run for want of the very settings that this command writes.
+    # Run in `handle`: they would refuse for want of the very settings that this command writes.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,6 +45,7 @@ class Command(ReportingCommand):
             url = parse_address(options["address"]).url
         except ValueError as error:
             raise CommandError(str(error)) from error
+        _refuse_wrong_settings()
         try:
             if options["dry_run"]:
                 self._rehearse(options["json"])
@@ -78,6 +82,13 @@ class Command(ReportingCommand):
         lines = [f"Would {step}" for step in would] or ["Nothing to do"]
         lines += [*(f"Warning: {warning}" for warning in warnings), "Nothing was written (--dry-run)"]
         self.report(lines, {"dry_run": True, "would": would, "warnings": warnings}, as_json)
+
+
+def _refuse_wrong_settings() -> None:
+    """Raises CommandError with what the checks find wrong, before anything is written."""
+    found = [each for each in checks.run_checks() if each.is_serious() and each.id not in MENDED_HERE]
+    if found:
+        raise CommandError("\n".join(f"({each.id}) {each.msg} {each.hint or ''}".rstrip() for each in found))
 
 
 def _would(written: tuple[str, ...], migrations: int, made: FirstRun | None) -> list[str]:

@@ -7,7 +7,6 @@ import sys
 from typing import Any, TextIO
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import Error
 
 from proxy import statusline
 from proxy.management.reporting import ReportingCommand
@@ -34,7 +33,7 @@ class Command(ReportingCommand):
             return
         try:
             status = statusline.read(options["session"] or _session_on(sys.stdin))
-        except (Error, ValueError) as error:
+        except ValueError as error:
             raise CommandError(f"no status: {error}") from error
         content = {
             "provider": status.provider, "actual_model": status.actual_model, "outcome": status.outcome,
