@@ -149,11 +149,11 @@ class Call:
         """Note that an upstream call ended without an answer of the upstream's."""
         entry.outcome, entry.duration_ms = kind.value, self.elapsed_ms() - entry.started_ms
 
-    def overran(self) -> None:
-        """Note that the request's time was over: the call that was cut short is no client's doing."""
+    def cut_short(self, kind: FailureKind, words: str) -> None:
+        """Note what cut the call under way short: it was no client's doing."""
         for entry in self.record.attempts[-1:]:
             if entry.outcome == FailureKind.CLIENT_GONE:
-                entry.outcome, entry.message = FailureKind.TIMED_OUT.value, "the request's time was over"
+                entry.outcome, entry.message = kind.value, words
 
     def arrived(self, entry: AttemptRecord) -> None:
         """Note that real content has come, be it told to the client yet or not."""

@@ -44,6 +44,16 @@ WHOLE_ANSWER_FACTOR = 5
 """An answer that is not streamed gets this many times the first-content limit: it comes all at once."""
 
 Runner = Callable[[Attempt, AttemptRecord], Awaitable[None]]
+_ENDED = 0.0
+"""A deadline that no request has by itself: of those that were told of the server's end."""
+_deadlines: set[asyncio.Timeout] = set()
+
+
+def end_all() -> None:
+    """End every request that still runs, in the loop's thread: its client is told, in its dialect, to send it again."""
+    for deadline in list(_deadlines):
+        if not deadline.expired():
+            deadline.reschedule(_ENDED)
 
 
 async def run_stream(call: Call, pipe: Pipe) -> None:
@@ -93,15 +103,16 @@ def _in_slot(call: Call, runner: Runner) -> Runner:
 async def _guarded(call: Call, runner: Runner, stream: StreamRun | None = None) -> ApiError | None:
     """Run the loop inside the request's deadline; the error to tell, if any. The record is always handed over."""
     LOGBOOK.begin(call.record)
+    deadline = asyncio.timeout(call.deadline_s)
     try:
-        async with asyncio.timeout(call.deadline_s):
+        async with deadline:
+            _deadlines.add(deadline)
             await _loop(call, runner, stream.may_go_on if stream is not None else lambda: False)
     except ApiError as error:
         call.refused(error)
         return error
     except TimeoutError:
-        call.overran()
-        gone = ApiError(504, "timeout_error", f"no answer within {call.deadline_s:g} s")
+        gone = _too_late(call, ended=deadline.when() == _ENDED)
         call.refused(gone)
         return gone
     except asyncio.CancelledError:
@@ -113,10 +124,19 @@ async def _guarded(call: Call, runner: Runner, stream: StreamRun | None = None) 
         call.refused(broken)
         return broken
     finally:
+        _deadlines.discard(deadline)
         if stream is not None:
             stream.close()
         LOGBOOK.put_nowait(call.finish())
     return None
+
+
+def _too_late(call: Call, *, ended: bool) -> ApiError:
+    if ended:
+        call.cut_short(FailureKind.INTERRUPTED, "the server ended")
+        return ApiError(503, "api_error", "the server is ending; send this again", {"retry-after": "2"})
+    call.cut_short(FailureKind.TIMED_OUT, "the request's time was over")
+    return ApiError(504, "timeout_error", f"no answer within {call.deadline_s:g} s")
 
 
 async def _loop(call: Call, runner: Runner, may_go_on: Callable[[], bool]) -> None:

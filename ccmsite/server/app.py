@@ -56,7 +56,8 @@ class Server(daphne_server.Server):
     def __init__(
         self, application: Any, listener: socket.socket, *, max_body_bytes: int, gate: Gate | None = None,
         drain_s: float = DRAIN_S, stall_s: float = STALL_S, pace: Pace | None = None,
-        on_exit: Callable[[], None] = lambda: None, close: Callable[[], Awaitable[None]] | None = None,
+        farewell: Callable[[], None] = lambda: None, on_exit: Callable[[], None] = lambda: None,
+        close: Callable[[], Awaitable[None]] | None = None,
         ready: Callable[[], None] = lambda: None,
         parent_pid: int | None = None,
     ) -> None:  # fmt: skip
@@ -71,6 +72,7 @@ class Server(daphne_server.Server):
         self._drain_s = drain_s
         self._stall_s = stall_s
         self._pace = pace or Pace()
+        self._farewell = farewell
         self._on_exit = on_exit
         self._close = close
         self._ready = ready
@@ -154,6 +156,8 @@ class Server(daphne_server.Server):
                 if not isinstance(protocol, Request):
                     _say_goodbye(protocol)  # a page that is only watched would hold up the end
             await self._wait_for_requests(self._drain_s)
+            self._farewell()
+            await self._wait_for_requests(FAREWELL_S)
             for protocol in self._running():
                 _say_goodbye(protocol)
             await self._wait_for_requests(FAREWELL_S)

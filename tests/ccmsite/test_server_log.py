@@ -86,16 +86,16 @@ def test_a_request_of_a_killed_server_is_open_and_then_lost(operator):
 
 
 def test_a_long_request_of_a_server_that_ends_has_one_row(operator):
-    """SIGTERM while a request runs that has its row already: the row gets its end."""
+    """SIGTERM while a request runs that has its row already: its client is told, and the row gets its end."""
     pid, address = start(operator, "--drain", "1")
     client, answer = asks(address, "slow", stream=True)
     assert answer.status == 200 and answer.readline()
     assert eventually(lambda: rows(operator) == ["open"], 15)
     os.kill(pid, signal.SIGTERM)
+    assert b"event: error" in (told := answer.read()) and b"the server is ending; send this again" in told
     assert eventually(lambda: not operator.status()["running"], 15)
     client.close()
-    assert len(rows(operator)) == 1
-    assert rows(operator)[0] not in ("open", "lost", "ok")
+    assert rows(operator, "outcome, status, error") == [("interrupted", 503, "the server is ending; send this again")]
 
 
 def test_a_server_that_ends_while_its_database_is_locked_loses_no_row(operator):

@@ -87,7 +87,7 @@ class Command(BaseCommand):
         from ccmsite.asgi import application
         from ccmsite.server.app import run
         from providers import client
-        from proxy import logbook, snapshot
+        from proxy import engine, logbook, snapshot
         from proxy.auth import gate
 
         snapshot.start()
@@ -95,7 +95,7 @@ class Command(BaseCommand):
         settle_memory()
         run(
             lambda: application, listener, max_body_bytes=settings.CCM_MAX_BODY_BYTES, gate=gate, drain_s=drain,
-            on_exit=logbook.close, close=client.close, parent_pid=parent_pid,
+            farewell=engine.end_all, on_exit=logbook.close, close=client.close, parent_pid=parent_pid,
         )  # fmt: skip
 
     def _detach(self, address: Address, options: dict[str, Any]) -> None:
