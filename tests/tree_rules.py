@@ -1,8 +1,12 @@
-"""The tree's own rules: files of at most 400 lines, functions of at most 60, few blanket excepts, known words."""
+"""The tree's own rules: files of at most 400 lines, functions of at most 60, few blanket excepts, known words.
+
+And test modules of different names: pytest imports those without packages by their names alone.
+"""
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 MAX_FILE, MAX_FUNCTION = 400, 60
@@ -43,8 +47,17 @@ def complaints(path):
         yield f"{path}: {blankets} blanket except clauses, {BLANKET_ALLOWED.get(path.as_posix(), 0)} allowed"
 
 
+def namesakes(paths):
+    names = Counter(path.name for path in paths if path.name.startswith("test_"))
+    for path in paths:
+        if names[path.name] > 1:
+            yield f"{path}: another test module is called {path.name}, too"
+
+
 def main():
-    found = [line for path in source_files() for line in complaints(path)]
+    paths = source_files()
+    found = [line for path in paths for line in complaints(path)]
+    found += namesakes(paths)
     print("\n".join(found) or "the tree keeps its rules")
     return 1 if found else 0
 
