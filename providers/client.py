@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from typing import Protocol
@@ -27,6 +27,7 @@ from providers import echo
 from providers.errors import Failure, FailureKind, UpstreamFailure
 from providers.presets import ECHO_URL
 from providers.targets import Timeouts, UpstreamRequest
+from providers.wire.inflate import CODINGS, Inflater
 
 _KEEPALIVE_S = 60.0
 _RECEIVE_BUFFER = 64 * 1024
@@ -65,11 +66,40 @@ class _HttpResponse:
         }
 
     async def chunks(self) -> AsyncIterator[bytes]:
+        if (coding := self.headers.get("content-encoding", "identity")) != "identity":
+            async for chunk in self._inflated(coding.strip().lower()):
+                yield chunk
+            return
         try:
             async for chunk in self._response.aiter_raw():
                 yield chunk
         except TRANSPORT_ERRORS as error:
             raise UpstreamFailure(_transport_failure(error, "the connection broke off")) from error
+
+    async def _inflated(self, coding: str) -> AsyncIterator[bytes]:
+        """The body of an answer that is compressed though nobody asked for it."""
+        if coding not in CODINGS:
+            raise self._garbled(f"the answer is compressed as {coding[:20]!r}, which was not asked for")
+        inflater = Inflater()
+        try:
+            async for chunk in self._response.aiter_raw():
+                for piece in self._pieces(inflater, chunk):
+                    yield piece
+        except TRANSPORT_ERRORS as error:
+            raise UpstreamFailure(_transport_failure(error, "the connection broke off")) from error
+        try:
+            inflater.finish()
+        except ValueError as error:
+            raise self._garbled(str(error)) from error
+
+    def _pieces(self, inflater: Inflater, chunk: bytes) -> Iterator[bytes]:
+        try:
+            yield from inflater.feed(chunk)
+        except ValueError as error:
+            raise self._garbled(str(error)) from error
+
+    def _garbled(self, words: str) -> UpstreamFailure:
+        return UpstreamFailure(Failure(FailureKind.GARBLED, words, self.status))
 
     async def read(self, limit: int) -> bytes:
         parts: list[bytes] = []
@@ -77,7 +107,7 @@ class _HttpResponse:
         async for chunk in self.chunks():
             size += len(chunk)
             if size > limit:
-                raise UpstreamFailure(Failure(FailureKind.GARBLED, f"the answer exceeds {limit} bytes", self.status))
+                raise self._garbled(f"the answer exceeds {limit} bytes")
             parts.append(chunk)
         return b"".join(parts)
 

@@ -218,7 +218,7 @@ async def _whole(call: Call, current: Attempt, entry: AttemptRecord) -> Messages
             body = await (await checked(entry, target, response)).read(MAX_REPLY)
     except TimeoutError as error:
         raise UpstreamFailure(Failure(FailureKind.TIMED_OUT, f"no answer within {limit:g} s")) from error
-    if "event-stream" in response.headers.get("content-type", "") and not call.is_native(target):
+    if "event-stream" in response.headers.get("content-type", "").lower() and not call.is_native(target):
         reply = streamed_reply(body, outbound.translator(call.request, target))
     else:
         reply = outbound.reply(body, call.request, target)

@@ -93,7 +93,7 @@ class StreamRun:
         try:
             async with asyncio.timeout(first_content) as limit, sending as response:
                 await checked(entry, target, response)
-                if "event-stream" not in response.headers.get("content-type", "event-stream"):
+                if "event-stream" not in response.headers.get("content-type", "event-stream").lower():
                     # Some servers have whole answers only. What is none, or is an error, fails here.
                     reply = outbound.reply(await response.read(MAX_REPLY), request, target)
                     entry.usage = reply.usage

@@ -1,6 +1,7 @@
 """More faults of the scripted upstream: what goes wrong in the bytes of HTTP and of event streams themselves."""
 
 import asyncio
+import gzip
 
 from tests.upstream_answers import dumps
 from tests.upstream_faults import _frames, fault, ok
@@ -102,3 +103,14 @@ async def leaving(ex):
     while True:
         ex.upstream.sent += 1
         await asyncio.sleep(0.01)
+
+
+@fault
+async def packed(ex, coding, until="end"):
+    """packed/<coding>[/cut]: the usual answer, compressed by gzip without being asked, whatever it is called."""
+    whole = gzip.compress(_answer(ex))
+    await ex.head(200, "", f"content-encoding: {coding}")
+    await ex.chunk(whole[: len(whole) // 2])
+    if until != "cut":
+        await ex.chunk(whole[len(whole) // 2 :])
+    await ex.finish()

@@ -6,7 +6,6 @@ import ipaddress
 import json
 import socket
 import ssl
-import zlib
 
 import pytest
 from cryptography import x509
@@ -110,11 +109,22 @@ async def test_proxy_variables_mean_nothing(upstream, monkeypatch):
     assert (await whole(at(upstream, "ok")))[0] == 200
 
 
-async def test_a_compressed_answer_stays_packed(upstream):
-    """Nothing is unpacked here, so a small answer cannot become a huge one in memory."""
-    _, body = await whole(at(upstream, "bomb"), limit=LIMIT)
-    assert zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, 3) == b"   "
-    assert len(body) < LIMIT
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_compressed_answer_is_read_all_the_same(upstream, stream):
+    """Some gateways compress whatever they are asked."""
+    plain = await whole(at(upstream, "ok", stream=stream), limit=LIMIT)
+    assert await whole(at(upstream, "packed/gzip", stream=stream), limit=LIMIT) == plain
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("bomb", "far larger than it looks"), ("packed/br", "compressed as 'br'"), ("packed/gzip/cut", "breaks off")],
+)
+async def test_what_cannot_be_inflated_is_garbled(upstream, fault, words):
+    """A small answer cannot become a huge one in memory; the failure says what was wrong."""
+    failure = await failure_of(at(upstream, fault), limit=1 << 30)
+    assert (failure.kind, failure.status) == (FailureKind.GARBLED, 200)
+    assert words in failure.message
 
 
 async def test_a_body_beyond_the_limit_is_garbled(upstream):

@@ -88,6 +88,7 @@ FAULTS = [
     Fault(34, "oddevent", "ok", modes=("whole",), formats=("messages",)),
     Fault(35, "giantline", "interrupted", "garbled"),
     Fault(36, "bomb", "garbled"),
+    Fault(36, "packed/gzip", "ok"),
     Fault(38, "drip", "ok"),
     Fault(38, "pinghang", "timed_out"),
     Fault(38, "silent/30", "interrupted", "timed_out"),
