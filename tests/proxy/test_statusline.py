@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 from datetime import timedelta
 from decimal import Decimal
 
@@ -106,6 +107,11 @@ def test_the_command_prints_settings_that_ask_the_server(monkeypatch):
     assert lines["env"]["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:1"
     assert "http://127.0.0.1:1/api/statusline" in lines["statusLine"]["command"]
     assert "13456" in run(monkeypatch, "", "--settings-for")
+    odd = json.loads(run(monkeypatch, "", "--settings-for", "http://[::1]:80"))["statusLine"]["command"]
+    assert "http://[::1]:80/api/statusline" in shlex.split(odd)
+    for wrong in ("here", "127.0.0.1:80", "ftp://here", "http://", "http://[", "file:///etc"):
+        with pytest.raises(CommandError, match=r"is no address: write it as http://127\.0\.0\.1:13456"):
+            run(monkeypatch, "", "--settings-for", wrong)
 
 
 def test_the_server_answers_as_the_command_does(history, client):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 from django.core.management.base import CommandError, CommandParser
 
@@ -28,7 +30,7 @@ class Command(ReportingCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["address"]:
-            lines = settings_for(options["address"].rstrip("/"))
+            lines = settings_for(_address(options["address"]))
             self.report([json.dumps(lines, indent=2)], lines, options["json"])
             return
         try:
@@ -49,11 +51,22 @@ def _session_on(stream: TextIO) -> str:
     return "" if stream.isatty() else statusline.session_in(stream.read(statusline.MAX_INPUT).encode())
 
 
+def _address(text: str) -> str:
+    """Where a server is, without a slash at the end. Raises CommandError."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise CommandError(f"{text!r} is no address: write it as {ADDRESS}")
+    return text.rstrip("/")
+
+
 def settings_for(address: str) -> dict[str, Any]:
     """What to put into Claude Code's settings: curl hands the JSON over and prints the answer, in milliseconds."""
     command = (
         'curl -sf -m 2 --data-binary @- -H "authorization: Bearer $ANTHROPIC_AUTH_TOKEN" '
-        f"{address}/api/statusline || echo 'ccm: no answer'"
+        f"{shlex.quote(f'{address}/api/statusline')} || echo 'ccm: no answer'"
     )
     return {
         "env": {"ANTHROPIC_BASE_URL": address, "ANTHROPIC_AUTH_TOKEN": "ccm_..."},
