@@ -12,7 +12,7 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp lint
 	@# The server's tests wait more than they work: they run beside the others and are shown when both are done.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/ccmsite > $(VENV)/server-tests.log 2>&1 & server=$$!; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/ccmsite; others=$$?; \
+	$(BIN)/python -m pytest -n 3 --dist loadfile --ignore=tests/ccmsite; others=$$?; \
 	$(BIN)/python tests/on_postgres.py; postgres=$$?; \
 	wait $$server; served=$$?; cat $(VENV)/server-tests.log; exit $$((others || postgres || served))
 
