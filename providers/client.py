@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from typing import Protocol
@@ -65,11 +65,11 @@ class _HttpResponse:
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw
         }
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        if (coding := self.headers.get("content-encoding", "identity")) != "identity":
-            async for chunk in self._inflated(coding.strip().lower()):
-                yield chunk
-            return
+    def chunks(self) -> AsyncIterator[bytes]:
+        coding = self.headers.get("content-encoding", "identity").strip().lower()
+        return self._raw() if coding == "identity" else self._inflated(coding)
+
+    async def _raw(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._response.aiter_raw():
                 yield chunk
@@ -82,19 +82,10 @@ class _HttpResponse:
             raise self._garbled(f"the answer is compressed as {coding[:20]!r}, which was not asked for")
         inflater = Inflater()
         try:
-            async for chunk in self._response.aiter_raw():
-                for piece in self._pieces(inflater, chunk):
+            async for chunk in self._raw():
+                for piece in inflater.feed(chunk):
                     yield piece
-        except TRANSPORT_ERRORS as error:
-            raise UpstreamFailure(_transport_failure(error, "the connection broke off")) from error
-        try:
             inflater.finish()
-        except ValueError as error:
-            raise self._garbled(str(error)) from error
-
-    def _pieces(self, inflater: Inflater, chunk: bytes) -> Iterator[bytes]:
-        try:
-            yield from inflater.feed(chunk)
         except ValueError as error:
             raise self._garbled(str(error)) from error
 

@@ -27,7 +27,7 @@ from proxy.accounts import opened
 from proxy.attempts import Attempt
 from proxy.budget import BUDGET
 from proxy.call import Call
-from proxy.errors import ApiError
+from proxy.errors import ApiError, server_ends
 from proxy.health import BOARD, CoolingBoard
 from proxy.logbook import LOGBOOK
 from proxy.pipe import Pipe
@@ -134,7 +134,7 @@ async def _guarded(call: Call, runner: Runner, stream: StreamRun | None = None) 
 def _too_late(call: Call, *, ended: bool) -> ApiError:
     if ended:
         call.cut_short(FailureKind.INTERRUPTED, "the server ended")
-        return ApiError(503, "api_error", "the server is ending; send this again", {"retry-after": "2"})
+        return server_ends()
     call.cut_short(FailureKind.TIMED_OUT, "the request's time was over")
     return ApiError(504, "timeout_error", f"no answer within {call.deadline_s:g} s")
 

@@ -18,6 +18,11 @@ class ApiError(Exception):
         self.headers: Mapping[str, str] = headers or {}
 
 
+def server_ends() -> ApiError:
+    """A 503 for who comes while the server ends, or is not done when it has: another one may answer soon."""
+    return ApiError(503, "api_error", "the server is ending; send this again", {"retry-after": "2"})
+
+
 def bad_request(message: str) -> ApiError:
     """400: the request is at fault."""
     return ApiError(400, "invalid_request_error", message)

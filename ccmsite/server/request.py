@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from daphne.http_protocol import WebRequest
 from twisted.web.http_headers import Headers
 
-from proxy.errors import ApiError, bad_request
+from proxy.errors import ApiError, bad_request, server_ends
 from proxy.inbound.dialects import dialect_of
 from proxy.request_id import new_request_id
 
@@ -42,7 +42,7 @@ class Request(WebRequest):
         self.content = BytesIO()
         self._cap: int = self.server.max_body_bytes
         if self.server.draining:
-            self._refuse(ApiError(503, "api_error", "the server is ending; send this again", {"retry-after": "2"}))
+            self._refuse(server_ends())
             return
         path = self._called_path()
         if not path.startswith(GUARDED):
